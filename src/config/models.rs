@@ -1,0 +1,106 @@
+//! The checked entries of `models.yaml`.
+
+use crate::archive::{ContextField, ModelName, Usage, Usd};
+use secrecy::SecretString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use url::Url;
+
+/// The entries of `models.yaml` by name.
+pub type Models = BTreeMap<ModelName, ModelEntry>;
+
+/// Which wire format an entry speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Provider {
+    /// Ollama's native `/api/chat`.
+    Ollama,
+    /// Chat completions, by OpenAI or anything compatible.
+    OpenAi,
+    /// Anthropic's messages.
+    Anthropic,
+    /// Google's `generateContent`.
+    Gemini,
+    /// A local program.
+    Command,
+    /// The model inside the program; it looks at colours and light only.
+    Embedded,
+}
+
+/// One model that altfill can ask.
+#[derive(Debug)]
+pub struct ModelEntry {
+    /// Its name in `models.yaml`.
+    pub name: ModelName,
+    /// Its wire format.
+    pub provider: Provider,
+    /// Whether photos leave the owner's machines.
+    pub cloud: bool,
+    /// One line for people.
+    pub description: Option<String>,
+    /// The provider's id of the model, without a `provider/` prefix.
+    pub model: String,
+    /// Where its API lives.
+    pub base_url: Option<Url>,
+    /// The variable its key comes from.
+    pub api_key_env: Option<String>,
+    /// The key, where that variable is set.
+    pub api_key: Option<SecretString>,
+    /// The entry's own prompt; `None` means the built-in one.
+    pub prompt: Option<String>,
+    /// Cap on output tokens; always sent.
+    pub max_tokens: u32,
+    /// Further sampling settings as the person wrote them (`temperature`,
+    /// `top_p`, `top_k`, `num_ctx`, …), without `max_tokens` and without those
+    /// listed in `omit`.
+    pub settings: BTreeMap<String, serde_json::Value>,
+    /// Settings that this model refuses, never sent.
+    pub omit: BTreeSet<String>,
+    /// What it costs; `None` means unknown, which is not zero.
+    pub price: Option<Price>,
+    /// How fast it may be asked.
+    pub limits: ModelLimits,
+    /// How the photo is prepared for it.
+    pub image: ImageSettings,
+    /// The context it may see; `None` means all that the settings allow.
+    pub context: Option<BTreeSet<ContextField>>,
+    /// The program and its arguments, for [`Provider::Command`].
+    pub command: Vec<String>,
+}
+
+/// US dollars per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Price {
+    /// Input.
+    pub input: f64,
+    /// Output, thinking included.
+    pub output: f64,
+}
+
+impl Price {
+    /// What these tokens cost.
+    pub fn of(self, usage: Usage) -> Usd {
+        Usd((usage.input as f64 * self.input + usage.output as f64 * self.output) / 1e6)
+    }
+}
+
+/// How fast a model may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelLimits {
+    /// Calls in flight; `None` means as many as the run allows.
+    pub concurrency: Option<usize>,
+    /// Requests a minute.
+    pub requests_per_minute: Option<u32>,
+    /// Tokens a minute, in and out.
+    pub tokens_per_minute: Option<u32>,
+    /// How long one call may take, queueing and loading included.
+    pub timeout: Duration,
+}
+
+/// How a photo is prepared for a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageSettings {
+    /// The longer edge in pixels; smaller photos are not enlarged.
+    pub long_edge: u32,
+    /// The `detail` that OpenAI-style requests carry, where configured.
+    pub detail: Option<String>,
+}

@@ -1,0 +1,127 @@
+//! The checked settings of one invocation.
+
+use super::Models;
+use crate::archive::{ContextField, Language, ModelName, SiteName, Usd};
+use secrecy::SecretString;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// Everything a command needs to know, checked.
+#[derive(Debug)]
+pub struct Settings {
+    /// Names of the models to use: the first, then its fallbacks in order.
+    pub chain: Vec<ModelName>,
+    /// All entries of `models.yaml`.
+    pub models: Models,
+    /// The checkpoint database.
+    pub state: PathBuf,
+    /// The language of the alt texts.
+    pub language: Language,
+    /// The site.
+    pub site: SiteSettings,
+    /// What models may be told.
+    pub context: ContextPolicy,
+    /// How a run behaves.
+    pub run: RunSettings,
+    /// What is refused before decoding.
+    pub photo: PhotoLimits,
+}
+
+/// Which description drives the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// The album API of a personal Drupal site.
+    Album,
+    /// The archive inside the program, speaking the album API on loopback.
+    Embedded,
+}
+
+/// Where the list of photos comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Manifest {
+    /// A file with one `album/name` a line.
+    File(PathBuf),
+    /// The same on standard input.
+    Stdin,
+    /// The ids themselves (the embedded archive, `fix`).
+    Ids(Vec<crate::archive::PhotoId>),
+}
+
+/// Where a photo's pixels come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PixelSource {
+    /// A URL template, absolute or relative to the site's `base_url`, with
+    /// `{album}` and `{name}`.
+    Url(String),
+    /// A directory with `{album}/{name}.(jpg|jpeg|png|gif|webp|…)`.
+    Dir(PathBuf),
+}
+
+/// The site, as configured.
+#[derive(Debug)]
+pub struct SiteSettings {
+    /// The site's identity in the checkpoint.
+    pub name: SiteName,
+    /// Which description to use.
+    pub preset: Preset,
+    /// Scheme, host, port and path below which the API lives; no trailing slash
+    /// is needed. For the embedded preset it is set once its server listens.
+    pub base_url: Url,
+    /// The credential, where the site needs one.
+    pub token: Option<SecretString>,
+    /// The list of photos; `None` means the walk through `pixels.dir`.
+    pub manifest: Option<Manifest>,
+    /// Where pixels come from.
+    pub pixels: PixelSource,
+    /// Site requests in flight.
+    pub concurrency: usize,
+    /// Site requests a second; `None` means no limit.
+    pub requests_per_second: Option<f64>,
+    /// How long a settled photo is spared the look at the site.
+    pub recheck: Duration,
+    /// How long one request may take.
+    pub timeout: Duration,
+}
+
+/// Which facts about a photo go to a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextPolicy {
+    /// The allowed fields; a model's own `context` list narrows them further.
+    pub fields: BTreeSet<ContextField>,
+    /// What the owner says about the whole archive.
+    pub notes: Option<String>,
+}
+
+/// How a run behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSettings {
+    /// Model calls in flight.
+    pub concurrency: usize,
+    /// What a run may cost at most.
+    pub max_cost: Option<Usd>,
+    /// How long a run may take, from its start.
+    pub deadline: Option<Duration>,
+    /// How long replies in flight are awaited once a run stops.
+    pub drain: Duration,
+    /// How long a site or a model may be down before the run gives up.
+    pub outage_patience: Duration,
+    /// Tries of one photo before it is parked.
+    pub max_tries: u32,
+    /// Wait before the second try of a photo; doubles with each further one.
+    pub retry_after: Duration,
+    /// The longest such wait.
+    pub retry_after_max: Duration,
+    /// Whether drafts of the embedded model may be published on a real site.
+    pub publish_embedded: bool,
+}
+
+/// What is refused before decoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhotoLimits {
+    /// Bytes of an image file.
+    pub max_bytes: u64,
+    /// Pixels of a decoded image, width times height.
+    pub max_pixels: u64,
+}

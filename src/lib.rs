@@ -1,0 +1,18 @@
+//! altfill fills in missing alt text for a whole photo archive: safely,
+//! unattended, and again later when a better model exists.
+//!
+//! The map, from what everything speaks of to what a person types:
+//! [`archive`] (the nouns), [`policy`] (pure decisions), [`quality`] and
+//! [`photo`] (pure text and image work), [`pace`] (limits), [`config`],
+//! [`site`] and [`model`] (all HTTP), [`checkpoint`] (all SQL), [`demo`] (the
+//! embedded archive), [`pipeline`] (the stages), [`report`] and [`cli`].
+//! `docs/ARCHITECTURE.md` draws the way one photo takes through them.
+
+pub mod archive;
+pub mod config;
+pub mod model;
+pub mod pace;
+pub mod photo;
+pub mod policy;
+pub mod quality;
+pub mod site;

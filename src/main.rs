@@ -1,0 +1,3 @@
+//! The `altfill` program.
+
+fn main() {}

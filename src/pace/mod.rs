@@ -1,0 +1,197 @@
+//! How fast a service may be asked: permits, rate limits and pause gates,
+//! shared by site and model.
+//!
+//! Order of acquisition, everywhere: gate, rate, permit. Nothing is held while
+//! waiting for the gate or the rate, so a paused service blocks nobody else.
+
+mod gate;
+mod permits;
+mod rate;
+
+pub use gate::Pause;
+pub use permits::Permit;
+
+use gate::Gate;
+use permits::Permits;
+use rate::Rate;
+use std::time::Duration;
+
+/// What a service allows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Requests in flight, at least 1.
+    pub concurrency: usize,
+    /// Requests a second.
+    pub requests_per_second: Option<f64>,
+    /// Tokens a minute.
+    pub tokens_per_minute: Option<u32>,
+}
+
+/// The pace of one service. Cheap to share behind an `Arc`.
+#[derive(Debug)]
+pub struct Pace {
+    permits: Permits,
+    requests: Option<Rate>,
+    tokens: Option<Rate>,
+    gate: Gate,
+}
+
+impl Pace {
+    /// Starts with the configured limits; they adapt downwards from there.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            permits: Permits::new(limits.concurrency),
+            requests: limits.requests_per_second.map(Rate::per_second),
+            tokens: limits
+                .tokens_per_minute
+                .map(|n| Rate::per_second(f64::from(n) / 60.0)),
+            gate: Gate::default(),
+        }
+    }
+
+    /// Waits until one request that is expected to use `tokens` tokens may be
+    /// sent, and gives the permit for it. Dropping the future loses nothing but
+    /// a place in the rate.
+    pub async fn enter(&self, tokens: u64) -> Permit<'_> {
+        if let Some(rate) = &self.requests {
+            rate.take(1).await;
+        }
+        if let Some(rate) = &self.tokens {
+            rate.take(tokens).await;
+        }
+        loop {
+            self.gate.open().await;
+            let permit = self.permits.acquire().await;
+            if self.gate.paused().is_none() {
+                return permit;
+            }
+        }
+    }
+
+    /// Lets nobody through for a while; a longer pause that is already on stays.
+    pub fn pause(&self, wait: Duration, why: &str) {
+        self.gate.pause(wait, why);
+    }
+
+    /// The pause that is on, where there is one.
+    pub fn paused(&self) -> Option<Pause> {
+        self.gate.paused()
+    }
+
+    /// Halves the requests in flight, after a 429 or an overload.
+    pub fn slow_down(&self) {
+        self.permits.halve();
+    }
+
+    /// Notes a success: the requests in flight recover slowly, and the tokens
+    /// really used replace the estimate.
+    pub fn succeeded(&self, estimated: u64, used: Option<u64>) {
+        self.permits.recover();
+        if let (Some(rate), Some(used)) = (&self.tokens, used) {
+            rate.correct(estimated, used);
+        }
+    }
+
+    /// Requests that may be in flight now.
+    pub fn concurrency(&self) -> usize {
+        self.permits.limit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    const FREE: Limits = Limits {
+        concurrency: 100,
+        requests_per_second: None,
+        tokens_per_minute: None,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn three_requests_a_minute_are_never_exceeded_in_any_minute() {
+        let pace = Pace::new(Limits {
+            requests_per_second: Some(3.0 / 60.0),
+            ..FREE
+        });
+        let start = Instant::now();
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            drop(pace.enter(0).await);
+            times.push(start.elapsed());
+        }
+        for (first, fourth) in times.iter().zip(&times[3..]) {
+            assert!(
+                fourth.duration_since(*first) >= Duration::from_secs(60),
+                "{first:?} {fourth:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_are_paced_and_estimates_corrected() {
+        let limits = Limits {
+            tokens_per_minute: Some(6000),
+            ..FREE
+        };
+        let pace = Pace::new(limits);
+        let start = Instant::now();
+        for _ in 0..13 {
+            drop(pace.enter(500).await);
+        }
+        let even = start.elapsed();
+        assert!(
+            even >= Duration::from_secs(50) && even <= Duration::from_secs(65),
+            "{even:?}"
+        );
+
+        // Replies that use twice the estimate make the next requests wait longer.
+        let pace = Pace::new(limits);
+        let start = Instant::now();
+        for _ in 0..13 {
+            drop(pace.enter(500).await);
+            pace.succeeded(500, Some(1000));
+        }
+        assert!(
+            start.elapsed() > even + Duration::from_secs(40),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_everybody_and_ends() {
+        let pace = Pace::new(FREE);
+        pace.pause(Duration::from_secs(2), "429");
+        pace.pause(Duration::from_secs(1), "shorter: does not matter");
+        let start = Instant::now();
+        drop(pace.enter(0).await);
+        assert!(start.elapsed() >= Duration::from_secs(2));
+        assert!(pace.paused().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn overload_halves_once_for_a_burst_and_recovers_slowly() {
+        let pace = Pace::new(Limits {
+            concurrency: 16,
+            ..FREE
+        });
+        for _ in 0..10 {
+            pace.slow_down();
+        }
+        assert_eq!(pace.concurrency(), 8);
+        let held = futures_util::future::join_all((0..8).map(|_| pace.enter(0))).await;
+        let ninth = tokio::time::timeout(Duration::from_secs(5), pace.enter(0)).await;
+        assert!(ninth.is_err(), "the ninth request must wait");
+        drop(held);
+        for _ in 0..7 {
+            pace.succeeded(0, None);
+        }
+        assert_eq!(pace.concurrency(), 8);
+        for _ in 0..1000 {
+            pace.succeeded(0, None);
+        }
+        assert_eq!(pace.concurrency(), 16);
+    }
+}

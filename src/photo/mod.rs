@@ -1,0 +1,2 @@
+//! Pure: the bytes of an image file in; an upright, small JPEG and the facts
+//! in its EXIF out.
