@@ -9,6 +9,7 @@
 //! `docs/ARCHITECTURE.md` draws the way one photo takes through them.
 
 pub mod archive;
+pub mod checkpoint;
 pub mod config;
 pub mod model;
 pub mod pace;

@@ -8,6 +8,7 @@ mod context;
 mod draft;
 mod photo;
 mod recipe;
+mod record;
 mod run;
 
 pub use call::{CallId, Ending, Finish, Purpose, RawReply, Reply, Unanswered, Usage, Usd};
@@ -18,4 +19,5 @@ pub use photo::{
     WriteId,
 };
 pub use recipe::{DraftKey, Fingerprint, Recipe};
+pub use record::{LastLook, Moment, OurText, Record};
 pub use run::{Ended, Mode, ModelName, RunId, RunNumber, Skip};

@@ -1,0 +1,30 @@
+//! The local checkpoint: one ordinary SQLite file, and the only SQL.
+//!
+//! Every verb returns after its commit. Commits of verbs that arrive together
+//! are grouped into one, never weakened: the file is in WAL mode with
+//! `synchronous=FULL`, so what was acknowledged survives a power loss. All
+//! database work is done on one writer thread; verbs take time and ids as
+//! arguments, so that a second database could implement them.
+
+mod calls;
+mod drafts;
+mod error;
+mod lock;
+mod open;
+mod photos;
+mod runs;
+mod schema;
+mod status;
+mod worker;
+mod writes;
+
+pub use calls::{CallOutcome, NewCall, StoredCall};
+pub use drafts::{NewDraft, StoredDraft};
+pub use error::CheckpointError;
+pub use lock::Lock;
+pub use open::{open, open_scratch_copy};
+pub use photos::{Admitted, Failure, Look, SlotRow};
+pub use runs::RunRow;
+pub use status::{ModelSpend, Status};
+pub use worker::Checkpoint;
+pub use writes::{NewWrite, Previous, StoredWrite};

@@ -1,0 +1,300 @@
+//! Photos and slots: what the last look showed, and what is known of a slot.
+
+use super::{Checkpoint, CheckpointError};
+use crate::archive::{
+    DraftId, Language, LastLook, ModelName, Moment, OurText, Owner, PhotoId, PixelVersion, Reading,
+    Recipe, Record, RunNumber, SlotKind, Tag, WriteId,
+};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+/// The number of a slot in the checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SlotRow(pub i64);
+
+/// A photo of the listing that this run takes on.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// Which photo.
+    pub photo: PhotoId,
+    /// Its slot.
+    pub slot: SlotRow,
+    /// What is known of the slot.
+    pub record: Record,
+    /// Whether this run had it already: a listing may repeat itself.
+    pub repeated: bool,
+}
+
+/// What a look at the site found, to be recorded.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The slot.
+    pub slot: SlotRow,
+    /// What the site said.
+    pub reading: Reading,
+    /// Whose the text is.
+    pub owner: Owner,
+    /// The text is missing because a person removed it.
+    pub cleared: bool,
+    /// When.
+    pub at: Moment,
+}
+
+/// A failure of one photo, to be recorded.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The slot.
+    pub slot: SlotRow,
+    /// What failed, in a sentence.
+    pub error: String,
+    /// Tries so far, this one included.
+    pub tries: u32,
+    /// When it is tried again; `None` parks it until its pixels change.
+    pub due: Option<Moment>,
+    /// Which image it failed with, where that is known.
+    pub pixels: Option<PixelVersion>,
+}
+
+impl Checkpoint {
+    /// Takes photos of a listing into a run, and tells what is known of each.
+    pub async fn admit(
+        &self,
+        run: RunNumber,
+        photos: Vec<PhotoId>,
+        kind: SlotKind,
+        language: &Language,
+    ) -> Result<Vec<Admitted>, CheckpointError> {
+        let (site, language) = (self.site.to_string(), language.to_string());
+        self.verb(move |connection| {
+            let mut upsert = connection.prepare_cached(
+                "INSERT INTO photos (site, photo, seen_run) VALUES (?1, ?2, NULL)
+                 ON CONFLICT (site, photo) DO UPDATE SET photo = photo
+                 RETURNING id, seen_run",
+            )?;
+            let mut see =
+                connection.prepare_cached("UPDATE photos SET seen_run = ?2 WHERE id = ?1")?;
+            let mut slots = connection.prepare_cached(
+                "INSERT INTO slots (photo, kind, language) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (photo, kind, language) DO UPDATE SET kind = kind RETURNING id",
+            )?;
+            photos
+                .into_iter()
+                .map(|photo| {
+                    let (row, seen): (i64, Option<i64>) = upsert
+                        .query_row(params![site, photo.as_str()], |row| {
+                            Ok((row.get(0)?, row.get(1)?))
+                        })?;
+                    let repeated = seen == Some(run.0);
+                    if !repeated {
+                        see.execute(params![row, run.0])?;
+                    }
+                    let slot = SlotRow(
+                        slots.query_row(params![row, kind.as_str(), language], |row| row.get(0))?,
+                    );
+                    let record = load_record(connection, slot)?;
+                    Ok(Admitted {
+                        photo,
+                        slot,
+                        record,
+                        repeated,
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// What is known of a slot now.
+    pub async fn record(&self, slot: SlotRow) -> Result<Record, CheckpointError> {
+        self.verb(move |connection| load_record(connection, slot))
+            .await
+    }
+
+    /// Photos whose last look had this owner, in the order of their ids, a page
+    /// at a time: those after `after`.
+    pub async fn photos_owned_by(
+        &self,
+        owner: Owner,
+        after: Option<PhotoId>,
+        limit: usize,
+    ) -> Result<Vec<PhotoId>, CheckpointError> {
+        let site = self.site.to_string();
+        self.verb(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT photo FROM photos
+                     WHERE site = ?1 AND owner = ?2 AND photo > ?3 ORDER BY photo LIMIT ?4",
+                )?
+                .query_map(
+                    params![
+                        site,
+                        owner.as_str(),
+                        after.as_ref().map_or("", PhotoId::as_str),
+                        i64::try_from(limit).unwrap_or(i64::MAX)
+                    ],
+                    |row| row.get::<_, String>(0).map(PhotoId::new),
+                )?
+                .collect()
+        })
+        .await
+    }
+
+    /// Records what a look found. A text of ours that a person took over stops
+    /// being ours for good.
+    pub async fn note_look(&self, look: Look) -> Result<(), CheckpointError> {
+        self.verb(move |connection| {
+            let reading = &look.reading;
+            connection
+                .prepare_cached(
+                    "UPDATE photos SET alt = :alt, tag = :tag, owner = :owner, title = :title,
+                        caption = :caption, album = :album, looked_at = :at
+                     WHERE id = (SELECT photo FROM slots WHERE id = :slot)",
+                )?
+                .execute(named_params! {
+                    ":alt": reading.alt, ":tag": reading.tag.map(Tag::as_str),
+                    ":owner": look.owner.as_str(), ":title": reading.title,
+                    ":caption": reading.caption, ":album": reading.album,
+                    ":at": look.at.0, ":slot": look.slot.0,
+                })?;
+            // Cleared counts too: whatever stands there next, a person put it there.
+            let taken_over = look.owner == Owner::Person || look.cleared;
+            connection
+                .prepare_cached(
+                    "UPDATE slots SET
+                        person = CASE WHEN :taken AND write IS NOT NULL THEN 1 ELSE person END,
+                        write = CASE WHEN :taken THEN NULL ELSE write END,
+                        cleared = :cleared
+                     WHERE id = :slot",
+                )?
+                .execute(named_params! {
+                    ":taken": taken_over, ":cleared": look.cleared, ":slot": look.slot.0,
+                })?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records a failure of one photo.
+    pub async fn note_failure(&self, failure: Failure) -> Result<(), CheckpointError> {
+        self.verb(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE slots SET tries = ?2, due = ?3, parked = ?4, parked_pixels = ?5,
+                        last_error = ?6 WHERE id = ?1",
+                )?
+                .execute(params![
+                    failure.slot.0,
+                    failure.tries,
+                    failure.due.map(|due| due.0),
+                    failure.due.is_none(),
+                    failure.pixels.as_ref().map(PixelVersion::as_str),
+                    failure.error,
+                ])
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Records that a draft is held (or was turned down), and on which basis.
+    pub async fn note_held(
+        &self,
+        slot: SlotRow,
+        draft: DraftId,
+        basis: String,
+    ) -> Result<(), CheckpointError> {
+        self.verb(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE slots SET held_draft = ?2, held_basis = ?3, tries = 0, due = NULL,
+                        parked = 0, parked_pixels = NULL, last_error = NULL WHERE id = ?1",
+                )?
+                .execute(params![slot.0, draft.0, basis])
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Records that a person called the photo decorative.
+    pub async fn note_decorative(&self, slot: SlotRow) -> Result<(), CheckpointError> {
+        self.verb(move |connection| {
+            connection
+                .execute(
+                    "UPDATE slots SET decorative = 1, cleared = 0 WHERE id = ?1",
+                    [slot.0],
+                )
+                .map(drop)
+        })
+        .await
+    }
+}
+
+fn load_record(connection: &Connection, slot: SlotRow) -> rusqlite::Result<Record> {
+    let mut record = connection
+        .prepare_cached(
+            "SELECT slots.person, slots.cleared, slots.decorative, slots.held_draft,
+                    slots.held_basis, slots.tries, slots.due, slots.parked, slots.parked_pixels,
+                    photos.alt, photos.owner, photos.looked_at,
+                    writes.id, writes.alt_kept, writes.recipe, writes.model, writes.pixels,
+                    writes.settled_at, drafts.score
+             FROM slots
+             JOIN photos ON photos.id = slots.photo
+             LEFT JOIN writes ON writes.id = slots.write
+             LEFT JOIN drafts ON drafts.id = writes.draft
+             WHERE slots.id = ?1",
+        )?
+        .query_row([slot.0], |row| {
+            let held = match (
+                row.get::<_, Option<i64>>(3)?,
+                row.get::<_, Option<String>>(4)?,
+            ) {
+                (Some(draft), Some(basis)) => Some((DraftId(draft), basis)),
+                _ => None,
+            };
+            let looked: Option<i64> = row.get(11)?;
+            let owner: Option<String> = row.get(10)?;
+            let look = match (looked, owner.as_deref().and_then(Owner::parse)) {
+                (Some(at), Some(owner)) => Some(LastLook {
+                    at: Moment(at),
+                    alt: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
+                    owner,
+                }),
+                _ => None,
+            };
+            let ours = match row.get::<_, Option<i64>>(12)? {
+                Some(write) => Some(OurText {
+                    write: WriteId(write),
+                    text: row.get::<_, Option<String>>(13)?.unwrap_or_default(),
+                    recipe: row.get::<_, Option<String>>(14)?.map(Recipe::new),
+                    model: row.get::<_, Option<String>>(15)?.map(ModelName::new),
+                    pixels: row.get::<_, Option<String>>(16)?.map(PixelVersion::new),
+                    at: Moment(row.get::<_, Option<i64>>(17)?.unwrap_or_default()),
+                    score: row.get(18)?,
+                }),
+                None => None,
+            };
+            let parked = row
+                .get::<_, bool>(7)?
+                .then_some(row.get::<_, Option<String>>(8)?.map(PixelVersion::new));
+            Ok(Record {
+                ours,
+                look,
+                person: row.get(0)?,
+                cleared: row.get(1)?,
+                decorative: row.get(2)?,
+                undone: Vec::new(),
+                held,
+                tries: row.get(5)?,
+                due: row.get::<_, Option<i64>>(6)?.map(Moment),
+                parked,
+            })
+        })
+        .optional()?
+        .unwrap_or_default();
+    record.undone = connection
+        .prepare_cached(
+            "SELECT DISTINCT recipe FROM writes
+             WHERE slot = ?1 AND state = 'undone' AND recipe IS NOT NULL",
+        )?
+        .query_map([slot.0], |row| row.get::<_, String>(0).map(Recipe::new))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(record)
+}

@@ -1,0 +1,88 @@
+//! What became of a write, judged by what the site shows afterwards.
+
+/// What the site shows after a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landed {
+    /// Our text, to the letter.
+    Exact,
+    /// Our text as the site cleaned it: what it kept is ours.
+    Cleaned,
+    /// The text from before: the write did nothing (yet).
+    Unchanged,
+    /// Another text: somebody else's.
+    Foreign,
+}
+
+/// Compares what the site shows `now` with the text `before` and the text
+/// `sent`. `kept` is what the site is known to make of the text that was sent.
+pub fn landed(before: &str, sent: &str, kept: &str, now: &str) -> Landed {
+    if now == sent {
+        Landed::Exact
+    } else if now == before {
+        Landed::Unchanged
+    } else if now == kept || (!now.is_empty() && bare(now) == bare(sent)) {
+        Landed::Cleaned
+    } else {
+        Landed::Foreign
+    }
+}
+
+/// A text reduced to what no cleaning takes away. Spaces, quotes and entities
+/// go: sites change them; a person who changes the words changes this too.
+fn bare(text: &str) -> String {
+    let mut plain = text.to_owned();
+    for (entity, sign) in [
+        ("&amp;", "&"),
+        ("&#038;", "&"),
+        ("&#039;", "'"),
+        ("&quot;", "\""),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+    ] {
+        plain = plain.replace(entity, sign);
+    }
+    plain
+        .chars()
+        .filter(|sign| sign.is_alphanumeric())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_site_shows_decides() {
+        let judge = |before, sent, now| landed(before, sent, sent, now);
+        assert_eq!(judge("", "A dog.", "A dog."), Landed::Exact);
+        assert_eq!(judge("A dog.", "A dog.", "A dog."), Landed::Exact);
+        assert_eq!(judge("", "A dog.", ""), Landed::Unchanged);
+        assert_eq!(judge("IMG_1.jpg", "A dog.", "IMG_1.jpg"), Landed::Unchanged);
+        assert_eq!(
+            judge("", "Salt & pepper.", "Salt &amp; pepper."),
+            Landed::Cleaned
+        );
+        assert_eq!(
+            judge("", "A \"dog\"  runs.", "A “dog” runs."),
+            Landed::Cleaned
+        );
+        assert_eq!(judge("", "A dog.", "A cat."), Landed::Foreign);
+        assert_eq!(
+            judge("old", "A dog.", ""),
+            Landed::Foreign,
+            "a person cleared it"
+        );
+        assert_eq!(
+            landed("", "100% of %20.", "100% of .", "100% of ."),
+            Landed::Cleaned
+        );
+    }
+
+    #[test]
+    fn an_edit_that_only_cuts_words_is_not_cleaning() {
+        assert_eq!(
+            landed("", "A dog on a beach.", "A dog on a beach.", "A dog"),
+            Landed::Foreign
+        );
+    }
+}

@@ -1,0 +1,355 @@
+//! Whether a photo's text is to be made now.
+
+use crate::archive::{Mode, ModelName, Moment, Owner, PixelVersion, Recipe, Record, Skip};
+use std::time::Duration;
+
+/// What this run asks for.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// What the run is for.
+    pub mode: Mode,
+    /// The moment of the decision.
+    pub now: Moment,
+    /// The recipes of the configured chain, any of which is current.
+    pub recipes: &'a [Recipe],
+    /// What narrows an upgrade.
+    pub narrow: &'a Narrow,
+    /// A person asked to replace a person's or an unproven text.
+    pub replace_human: bool,
+    /// The image's version now, where it is known.
+    pub pixels: Option<&'a PixelVersion>,
+    /// What a held draft must have been made on to still count.
+    pub basis: &'a str,
+    /// The longest wait we ever impose. A due time farther ahead was set under
+    /// a clock that jumped, and counts as now.
+    pub longest_wait: Duration,
+}
+
+/// Which of our texts an upgrade is limited to; empty means all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Narrow {
+    /// Only texts of this model.
+    pub from: Option<ModelName>,
+    /// Only texts written before.
+    pub older_than: Option<Moment>,
+    /// Only texts that score below; a text without a score counts as below.
+    pub below: Option<f64>,
+}
+
+/// Decides whether a text is to be made for a slot whose text has this owner;
+/// the error says why not.
+pub fn wanted(owner: Owner, asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
+    match (owner, asked.mode) {
+        // Undo and adopt make no texts; they have decisions of their own.
+        (_, Mode::Undo | Mode::Adopt) => Err(Skip::Excluded),
+        (Owner::Person | Owner::Unproven, Mode::Fix) if asked.replace_human => Ok(()),
+        (Owner::Person, _) => Err(Skip::Person),
+        (Owner::Unproven, _) => Err(Skip::Unproven),
+        (Owner::Nobody | Owner::Ours, Mode::Fix) => Ok(()),
+        (Owner::Nobody, Mode::Backfill) => missing(asked, record),
+        (Owner::Nobody, Mode::Upgrade) => Err(if record.cleared {
+            Skip::Cleared
+        } else {
+            Skip::Excluded
+        }),
+        (Owner::Ours, Mode::Backfill) => {
+            if pixels_replaced(asked, record) {
+                ready(asked, record)
+            } else {
+                Err(Skip::UpToDate)
+            }
+        }
+        (Owner::Ours, Mode::Upgrade) => outdated(asked, record),
+    }
+}
+
+fn missing(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
+    if record.cleared {
+        return Err(Skip::Cleared);
+    }
+    if record.decorative {
+        return Err(Skip::Decorative);
+    }
+    if undone(asked, record) {
+        return Err(Skip::Undone);
+    }
+    ready(asked, record)
+}
+
+fn outdated(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
+    let Some(ours) = &record.ours else {
+        return Err(Skip::Unproven);
+    };
+    let current = ours
+        .recipe
+        .as_ref()
+        .is_some_and(|recipe| asked.recipes.contains(recipe));
+    if current && !pixels_replaced(asked, record) {
+        return Err(Skip::UpToDate);
+    }
+    let narrow = asked.narrow;
+    let other_model = narrow
+        .from
+        .as_ref()
+        .is_some_and(|from| ours.model.as_ref() != Some(from));
+    let too_young = narrow.older_than.is_some_and(|before| ours.at >= before);
+    let good_enough = narrow
+        .below
+        .is_some_and(|below| ours.score.is_some_and(|score| score >= below));
+    if other_model || too_young || good_enough {
+        return Err(Skip::Excluded);
+    }
+    if undone(asked, record) {
+        return Err(Skip::Undone);
+    }
+    ready(asked, record)
+}
+
+fn undone(asked: &Asked<'_>, record: &Record) -> bool {
+    record
+        .undone
+        .iter()
+        .any(|recipe| asked.recipes.contains(recipe))
+}
+
+fn pixels_replaced(asked: &Asked<'_>, record: &Record) -> bool {
+    let then = record.ours.as_ref().and_then(|ours| ours.pixels.as_ref());
+    matches!((then, asked.pixels), (Some(then), Some(now)) if then != now)
+}
+
+/// What failed lately, or waits for a person, is left alone for now.
+fn ready(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
+    if let Some(then) = &record.parked {
+        let replaced = matches!((then, asked.pixels), (Some(then), Some(now)) if then != now);
+        // New pixels are a new start, whatever was due for the old ones.
+        return if replaced { Ok(()) } else { Err(Skip::Parked) };
+    }
+    if let Some(due) = record.due
+        && due > asked.now
+        && due <= asked.now.plus(asked.longest_wait)
+    {
+        return Err(Skip::NotDue);
+    }
+    if record
+        .held
+        .as_ref()
+        .is_some_and(|(_, basis)| basis == asked.basis)
+    {
+        return Err(Skip::Held);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{our_text, records};
+    use super::*;
+
+    const OWNERS: [Owner; 4] = [Owner::Nobody, Owner::Person, Owner::Ours, Owner::Unproven];
+    const MODES: [Mode; 5] = [
+        Mode::Backfill,
+        Mode::Upgrade,
+        Mode::Fix,
+        Mode::Undo,
+        Mode::Adopt,
+    ];
+
+    fn asked<'a>(mode: Mode, recipes: &'a [Recipe], narrow: &'a Narrow) -> Asked<'a> {
+        Asked {
+            mode,
+            now: Moment(1_000_000),
+            recipes,
+            narrow,
+            replace_human: false,
+            pixels: None,
+            basis: "basis",
+            longest_wait: Duration::from_secs(3600),
+        }
+    }
+
+    #[test]
+    fn no_combination_wants_a_persons_text_without_being_told() {
+        let narrow = Narrow::default();
+        let recipes = [Recipe::new("current")];
+        for record in records() {
+            for mode in MODES {
+                for owner in OWNERS {
+                    for replace_human in [false, true] {
+                        let asked = Asked {
+                            replace_human,
+                            ..asked(mode, &recipes, &narrow)
+                        };
+                        let found = wanted(owner, &asked, &record);
+                        let case = format!("{owner:?} {mode:?} {replace_human} {record:?}");
+                        if matches!(owner, Owner::Person | Owner::Unproven) {
+                            let told = mode == Mode::Fix && replace_human;
+                            assert_eq!(found.is_ok(), told, "{case}");
+                        }
+                        if mode == Mode::Backfill && found.is_ok() {
+                            assert!(!record.cleared || owner != Owner::Nobody, "{case}");
+                            assert!(record.parked.is_none(), "{case}");
+                        }
+                        if mode == Mode::Upgrade && found.is_ok() {
+                            assert_eq!(owner, Owner::Ours, "{case}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn backfill_leaves_alone_what_is_not_its_turn() {
+        let narrow = Narrow::default();
+        let recipes = [Recipe::new("current")];
+        let asked = asked(Mode::Backfill, &recipes, &narrow);
+        let plain = Record::default;
+        let held = Some((crate::archive::DraftId(1), "basis".to_owned()));
+        let stale = Some((crate::archive::DraftId(1), "other".to_owned()));
+        let rows: [(Record, Result<(), Skip>); 10] = [
+            (plain(), Ok(())),
+            (
+                Record {
+                    cleared: true,
+                    ..plain()
+                },
+                Err(Skip::Cleared),
+            ),
+            (
+                Record {
+                    decorative: true,
+                    ..plain()
+                },
+                Err(Skip::Decorative),
+            ),
+            (
+                Record {
+                    undone: recipes.to_vec(),
+                    ..plain()
+                },
+                Err(Skip::Undone),
+            ),
+            (
+                Record {
+                    undone: vec![Recipe::new("old")],
+                    ..plain()
+                },
+                Ok(()),
+            ),
+            (
+                Record {
+                    parked: Some(None),
+                    ..plain()
+                },
+                Err(Skip::Parked),
+            ),
+            (
+                Record {
+                    due: Some(Moment(1_000_001)),
+                    ..plain()
+                },
+                Err(Skip::NotDue),
+            ),
+            (
+                Record {
+                    due: Some(Moment(1_000_000)),
+                    ..plain()
+                },
+                Ok(()),
+            ),
+            (Record { held, ..plain() }, Err(Skip::Held)),
+            (
+                Record {
+                    held: stale,
+                    ..plain()
+                },
+                Ok(()),
+            ),
+        ];
+        for (record, expected) in rows {
+            assert_eq!(
+                wanted(Owner::Nobody, &asked, &record),
+                expected,
+                "{record:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_due_time_beyond_the_longest_wait_counts_as_now() {
+        let narrow = Narrow::default();
+        let asked = asked(Mode::Backfill, &[], &narrow);
+        let far = Record {
+            due: Some(asked.now.plus(Duration::from_secs(3601))),
+            ..Record::default()
+        };
+        assert_eq!(wanted(Owner::Nobody, &asked, &far), Ok(()));
+    }
+
+    #[test]
+    fn replaced_pixels_make_our_text_and_a_parked_photo_due_again() {
+        let narrow = Narrow::default();
+        let recipes = [Recipe::new("r")];
+        let new = PixelVersion::new("new");
+        let asked = Asked {
+            pixels: Some(&new),
+            ..asked(Mode::Backfill, &recipes, &narrow)
+        };
+        let ours = Record {
+            ours: Some(our_text("Our words.")),
+            ..Record::default()
+        };
+        assert_eq!(wanted(Owner::Ours, &asked, &ours), Ok(()));
+        let old = PixelVersion::new("old");
+        let parked = Record {
+            parked: Some(Some(old)),
+            due: Some(Moment(1_000_001)),
+            ..Record::default()
+        };
+        assert_eq!(wanted(Owner::Nobody, &asked, &parked), Ok(()));
+        let same = Record {
+            parked: Some(Some(new.clone())),
+            ..Record::default()
+        };
+        assert_eq!(wanted(Owner::Nobody, &asked, &same), Err(Skip::Parked));
+    }
+
+    #[test]
+    fn upgrade_takes_outdated_texts_within_its_limits() {
+        let recipes = [Recipe::new("new"), Recipe::new("fallback")];
+        let record = |recipe: Option<&str>| {
+            let mut ours = our_text("Our words.");
+            ours.recipe = recipe.map(Recipe::new);
+            ours.model = Some(ModelName::new("old-model"));
+            ours.at = Moment(500);
+            Record {
+                ours: Some(ours),
+                ..Record::default()
+            }
+        };
+        let with = |narrow: &Narrow, recipe| {
+            wanted(
+                Owner::Ours,
+                &asked(Mode::Upgrade, &recipes, narrow),
+                &record(recipe),
+            )
+        };
+        let all = Narrow::default();
+        assert_eq!(with(&all, Some("old")), Ok(()));
+        assert_eq!(with(&all, None), Ok(()), "an adopted text is never current");
+        assert_eq!(with(&all, Some("new")), Err(Skip::UpToDate));
+        assert_eq!(with(&all, Some("fallback")), Err(Skip::UpToDate));
+        let from = |name| Narrow {
+            from: Some(ModelName::new(name)),
+            ..Narrow::default()
+        };
+        assert_eq!(with(&from("old-model"), Some("old")), Ok(()));
+        assert_eq!(with(&from("another"), Some("old")), Err(Skip::Excluded));
+        let older = |at| Narrow {
+            older_than: Some(Moment(at)),
+            ..Narrow::default()
+        };
+        assert_eq!(with(&older(501), Some("old")), Ok(()));
+        assert_eq!(with(&older(500), Some("old")), Err(Skip::Excluded));
+    }
+}
