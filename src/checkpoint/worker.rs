@@ -29,10 +29,7 @@ pub struct Checkpoint {
 }
 
 #[derive(Debug)]
-struct Thread(
-    Option<std::thread::JoinHandle<()>>,
-    Option<mpsc::Sender<Job>>,
-);
+struct Thread(Option<std::thread::JoinHandle<()>>);
 
 impl Checkpoint {
     pub(super) fn start(connection: Connection, path: PathBuf, site: SiteName) -> Self {

@@ -13,7 +13,7 @@ pub use budget::{Budget, Reserve};
 pub use landed::{Landed, landed};
 pub use owner::{cleared, owner};
 pub use source::{Found, FoundDraft, Freshness, Source, source};
-pub use wanted::{Asked, Narrow, wanted};
+pub use wanted::{Asked, Narrow, spared, wanted};
 
 #[cfg(test)]
 mod tests {

@@ -63,6 +63,16 @@ pub fn wanted(owner: Owner, asked: &Asked<'_>, record: &Record) -> Result<(), Sk
     }
 }
 
+/// Whether the last look still counts, so that the site need not be asked: for
+/// photos that are settled either way, until `recheck` has passed. Held and
+/// parked photos are looked at, because a change on the site may free them.
+pub fn spared(asked: &Asked<'_>, record: &Record, recheck: Duration) -> Option<Skip> {
+    let look = record.look.as_ref()?;
+    let fresh = look.at <= asked.now && asked.now < look.at.plus(recheck);
+    let skip = wanted(look.owner, asked, record).err()?;
+    (fresh && !matches!(skip, Skip::Held | Skip::Parked)).then_some(skip)
+}
+
 fn missing(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
     if record.cleared {
         return Err(Skip::Cleared);
@@ -120,7 +130,7 @@ fn pixels_replaced(asked: &Asked<'_>, record: &Record) -> bool {
 /// What failed lately, or waits for a person, is left alone for now.
 fn ready(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
     if let Some(then) = &record.parked {
-        let replaced = matches!((then, asked.pixels), (Some(then), Some(now)) if then != now);
+        let replaced = asked.pixels.is_some_and(|now| then.as_ref() != Some(now));
         // New pixels are a new start, whatever was due for the old ones.
         return if replaced { Ok(()) } else { Err(Skip::Parked) };
     }
@@ -144,6 +154,7 @@ fn ready(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
 mod tests {
     use super::super::tests::{our_text, records};
     use super::*;
+    use crate::archive::LastLook;
 
     const OWNERS: [Owner; 4] = [Owner::Nobody, Owner::Person, Owner::Ours, Owner::Unproven];
     const MODES: [Mode; 5] = [
@@ -284,6 +295,55 @@ mod tests {
             ..Record::default()
         };
         assert_eq!(wanted(Owner::Nobody, &asked, &far), Ok(()));
+    }
+
+    #[test]
+    fn only_a_settled_photo_is_spared_and_only_for_a_while() {
+        let narrow = Narrow::default();
+        let recipes = [Recipe::new("new")];
+        let recheck = Duration::from_millis(100);
+        let seen = |owner, at| Record {
+            look: Some(LastLook {
+                at: Moment(at),
+                alt: "text".into(),
+                owner,
+            }),
+            ours: (owner == Owner::Ours).then(|| our_text("text")),
+            ..Record::default()
+        };
+        let backfill = asked(Mode::Backfill, &recipes, &narrow);
+        let upgrade = asked(Mode::Upgrade, &recipes, &narrow);
+        let person = seen(Owner::Person, 999_950);
+        assert_eq!(spared(&backfill, &person, recheck), Some(Skip::Person));
+        assert_eq!(
+            spared(&backfill, &seen(Owner::Person, 999_900), recheck),
+            None,
+            "too old"
+        );
+        assert_eq!(
+            spared(&backfill, &seen(Owner::Person, 1_000_001), recheck),
+            None,
+            "clock jumped"
+        );
+        assert_eq!(
+            spared(&backfill, &seen(Owner::Nobody, 999_950), recheck),
+            None,
+            "wanted"
+        );
+        assert_eq!(
+            spared(&backfill, &seen(Owner::Ours, 999_950), recheck),
+            Some(Skip::UpToDate)
+        );
+        assert_eq!(
+            spared(&upgrade, &seen(Owner::Ours, 999_950), recheck),
+            None,
+            "outdated"
+        );
+        let parked = Record {
+            parked: Some(None),
+            ..seen(Owner::Nobody, 999_950)
+        };
+        assert_eq!(spared(&backfill, &parked, recheck), None);
     }
 
     #[test]

@@ -1,0 +1,222 @@
+//! The configured models: the first, then its fallbacks; each with its pace,
+//! its health and its recipe.
+
+use crate::archive::{Ended, Fingerprint, Language, ModelName, Recipe, Usage, Usd};
+use crate::config::{ContextPolicy, ModelEntry, Settings};
+use crate::model::{self, Model, ModelError};
+use crate::pace::{Limits, Pace};
+use crate::photo::PREPARATION;
+use crate::policy::retry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// The first wait in an outage; doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// The longest wait in an outage, so that its end is noticed soon.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// The models of a run.
+pub struct Chain {
+    members: Vec<Member>,
+    /// Calls in flight over all models: `run.concurrency`.
+    pub(super) calls: Semaphore,
+}
+
+/// Why the chain can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// A model can't be connected to.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A name is not in `models.yaml`. The settings are checked before, so this
+    /// is met only when they were made by hand.
+    #[error("there is no model \"{0}\" in models.yaml")]
+    Unknown(ModelName),
+}
+
+/// One model of the chain.
+pub(super) struct Member {
+    pub(super) entry: ModelEntry,
+    pub(super) model: Arc<dyn Model>,
+    pub(super) pace: Pace,
+    pub(super) probing: tokio::sync::Mutex<()>,
+    health: Mutex<Health>,
+}
+
+#[derive(Debug, Default)]
+struct Health {
+    down: Option<Down>,
+    trouble_since: Option<Instant>,
+    rounds: u32,
+    last_good: Option<Instant>,
+}
+
+/// Why a model is not asked any more in this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Down {
+    /// It was down for longer than our patience.
+    Outage(String),
+    /// Its quota or balance is used up.
+    Quota(String),
+    /// It fails on everything, the built-in test image included.
+    Broken(String),
+}
+
+/// What to do about a model in trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Its gate is closed for this long; then try again.
+    Wait(Duration),
+    /// Our patience is over.
+    Down,
+}
+
+impl Chain {
+    /// Connects to the configured models.
+    pub fn connect(settings: &Settings) -> Result<Self, ChainError> {
+        let members = settings
+            .chain
+            .iter()
+            .map(|name| {
+                let entry = settings
+                    .models
+                    .get(name)
+                    .ok_or_else(|| ChainError::Unknown(name.clone()))?;
+                Ok(Member::new(entry.clone(), model::connect(entry)?, settings.run.concurrency))
+            })
+            .collect::<Result<_, ChainError>>()?;
+        Ok(Self { members, calls: Semaphore::new(settings.run.concurrency.max(1)) })
+    }
+
+    pub(super) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    pub(super) fn member(&self, index: usize) -> &Member {
+        &self.members[index]
+    }
+
+    /// The recipes of all models, in their order.
+    pub(super) fn recipes(&self, language: &Language, context: &ContextPolicy) -> Vec<Recipe> {
+        self.members.iter().map(|member| member.recipe(language, context)).collect()
+    }
+}
+
+impl Member {
+    fn new(entry: ModelEntry, model: Arc<dyn Model>, concurrency: usize) -> Self {
+        let limits = Limits {
+            concurrency: entry.limits.concurrency.unwrap_or(concurrency).min(concurrency),
+            requests_per_second: entry
+                .limits
+                .requests_per_minute
+                .map(|per_minute| f64::from(per_minute) / 60.0),
+            tokens_per_minute: entry.limits.tokens_per_minute,
+        };
+        Self {
+            entry,
+            model,
+            pace: Pace::new(limits),
+            probing: tokio::sync::Mutex::default(),
+            health: Mutex::default(),
+        }
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recipe(&self, language: &Language, context: &ContextPolicy) -> Recipe {
+        let fields: Vec<&str> = context
+            .fields
+            .iter()
+            .filter(|field| self.entry.context.as_ref().is_none_or(|may| may.contains(field)))
+            .map(|field| field.as_str())
+            .collect();
+        let hash = Fingerprint::new("recipe")
+            .part("settings", model::settings_fingerprint(&self.entry).as_bytes())
+            .part("prompt", model::prompt_fingerprint(&self.entry).as_bytes())
+            .part("preparation", PREPARATION.as_bytes())
+            .part("long edge", &self.entry.image.long_edge.to_le_bytes())
+            .part("language", language.as_str().as_bytes())
+            .part("context", fields.join(",").as_bytes())
+            .part("notes", context.notes.as_deref().unwrap_or_default().as_bytes());
+        Recipe::new(hash.finish())
+    }
+
+    /// What a use of tokens costs; `None` where no price is known.
+    pub(super) fn cost(&self, usage: Usage) -> Option<Usd> {
+        self.entry.price.map(|price| price.of(usage))
+    }
+
+    /// Why it is not asked any more.
+    pub(super) fn down(&self) -> Option<Down> {
+        self.health().down.clone()
+    }
+
+    pub(super) fn set_down(&self, down: Down) {
+        self.health().down.get_or_insert(down);
+    }
+
+    /// It gave a useful reply.
+    pub(super) fn good(&self) {
+        let mut health = self.health();
+        health.last_good = Some(Instant::now());
+        health.trouble_since = None;
+        health.rounds = 0;
+    }
+
+    /// Whether it gave a useful reply after this moment.
+    pub(super) fn good_since(&self, moment: Instant) -> bool {
+        self.health().last_good.is_some_and(|good| good >= moment)
+    }
+
+    /// It is down or limits us: closes its gate for a while, unless that is on
+    /// already or our patience is over.
+    pub(super) fn trouble(
+        &self,
+        asked: Option<Duration>,
+        why: &str,
+        patience: Duration,
+    ) -> Trouble {
+        let mut health = self.health();
+        let now = Instant::now();
+        let since = *health.trouble_since.get_or_insert(now);
+        let patience_ends = since + patience;
+        if let Some(pause) = self.pace.paused() {
+            return Trouble::Wait(pause.until - now);
+        }
+        if now >= patience_ends {
+            return Trouble::Down;
+        }
+        self.pace.slow_down();
+        health.rounds += 1;
+        let wait = asked.unwrap_or_else(|| {
+            retry::backoff(health.rounds, FIRST_WAIT, LONGEST_WAIT, fastrand::f64())
+        });
+        if asked.is_some_and(|asked| now + asked > patience_ends) {
+            return Trouble::Down;
+        }
+        self.pace.pause(wait, why);
+        Trouble::Wait(wait)
+    }
+}
+
+impl Down {
+    /// How the run ends when no other model is left; `None`: it can't go on.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        match self {
+            Self::Outage(_) => Some(Ended::Outage),
+            Self::Quota(_) => Some(Ended::Quota),
+            Self::Broken(_) => None,
+        }
+    }
+
+    pub(super) fn why(&self) -> &str {
+        match self {
+            Self::Outage(why) | Self::Quota(why) | Self::Broken(why) => why,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What a run tells whoever watches it. The pipeline prints nothing.
+
+use super::Settled;
+use crate::archive::{Ended, Mode, ModelName, PhotoId, RunNumber, Usage, Usd};
+use std::time::Duration;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The run began.
+    Started {
+        /// Its number.
+        run: RunNumber,
+        /// What it is for.
+        mode: Mode,
+    },
+    /// The listing is read; so many photos are in it.
+    Listed(u64),
+    /// A photo is being worked on: a text is wanted for it.
+    Wanted(PhotoId),
+    /// A model was asked.
+    Called {
+        /// Which model.
+        model: ModelName,
+        /// For which photo; `None` for a probe.
+        photo: Option<PhotoId>,
+        /// How long it took.
+        took: Duration,
+        /// Tokens, where the reply counts them.
+        usage: Option<Usage>,
+        /// What it cost, where that is known.
+        cost: Option<Usd>,
+        /// What went wrong, where something did.
+        problem: Option<String>,
+    },
+    /// Everybody waits, and for what.
+    Waiting {
+        /// For whom.
+        whom: String,
+        /// For how long.
+        wait: Duration,
+        /// Why.
+        why: String,
+    },
+    /// A photo's way ended.
+    Settled(Settled),
+    /// No new calls are made any more.
+    Stopping(Ended),
+    /// Something that a person should know.
+    Notice(String),
+}
+
+/// Whoever watches a run. Called from many tasks; must not block for long.
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: &Event);
+}
+
+/// Nobody watches.
+#[derive(Debug)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _: &Event) {}
+}

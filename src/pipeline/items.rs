@@ -1,0 +1,104 @@
+//! What the stages hand to each other.
+
+use crate::archive::{
+    CallId, Context, DraftId, DraftKey, Jpeg, Owner, PhotoId, PixelVersion, Reading, Reason,
+    Recipe, Record, Skip,
+};
+use crate::checkpoint::{SlotRow, StoredDraft};
+use crate::model::Prompt;
+
+/// From `look`: a photo whose text is wanted.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) photo: PhotoId,
+    pub(super) slot: SlotRow,
+    pub(super) record: Record,
+    pub(super) reading: Reading,
+    pub(super) owner: Owner,
+}
+
+/// What one model of the chain would be asked.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) prompt: Prompt,
+    pub(super) context: Context,
+    pub(super) key: DraftKey,
+    pub(super) recipe: Recipe,
+}
+
+/// From `prepare`: a photo with everything a text can be made from.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) looked: Looked,
+    pub(super) pixels: PixelVersion,
+    /// One for each model of the chain, in its order.
+    pub(super) asks: Vec<Ask>,
+    pub(super) material: Material,
+}
+
+/// Where the text will come from.
+#[derive(Debug)]
+pub(super) enum Material {
+    /// Models that need the same size share one image.
+    Image(Vec<Jpeg>),
+    /// A reply that was paid for but not judged, of the model with this index.
+    Reply(usize, CallId),
+}
+
+/// From `caption` (or from earlier, where the text was there already): a photo
+/// with a text that may be written.
+#[derive(Debug)]
+pub(super) struct Captioned {
+    pub(super) looked: Looked,
+    pub(super) text: ToWrite,
+    pub(super) generated: bool,
+}
+
+/// The text to write.
+#[derive(Debug)]
+pub(super) enum ToWrite {
+    /// A draft.
+    Draft(StoredDraft),
+    /// A text that a person gave, kept as this draft.
+    Person(DraftId, String),
+    /// The empty text, because a person called the photo decorative.
+    Decorative,
+}
+
+/// How a photo's way ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Our text is on the site.
+    Written {
+        /// As the site kept it.
+        text: String,
+    },
+    /// A new draft is held, for these reasons.
+    Held(Vec<Reason>),
+    /// It failed, and why.
+    Failed(String),
+    /// A person changed the photo in the meantime; nothing was written.
+    Conflict(String),
+    /// A draft is kept, and nothing written.
+    Waiting {
+        /// The draft's text.
+        text: String,
+    },
+    /// The run ended before its turn, or only looked.
+    NotReached,
+    /// It was left alone.
+    Skipped(Skip),
+}
+
+/// A photo whose way ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Which.
+    pub photo: PhotoId,
+    /// How.
+    pub outcome: Outcome,
+    /// Whether this run made a draft for it.
+    pub generated: bool,
+    /// Whether it took one of the places that `--limit` gives.
+    pub(super) ticket: bool,
+}

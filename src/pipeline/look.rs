@@ -1,0 +1,157 @@
+//! Look: read the photo, decide whose its text is and whether one is wanted.
+
+use super::items::Looked;
+use super::limit::Place;
+use super::shared::Shared;
+use super::{Event, Outcome, Why};
+use crate::archive::{
+    Context, ContextField, Fingerprint, Mode, Moment, Owner, PixelVersion, Reading, Skip,
+};
+use crate::checkpoint::{Admitted, Look};
+use crate::policy;
+use crate::site::SiteError;
+use std::sync::Arc;
+use tokio::sync::mpsc::Sender;
+
+/// Works on one photo; hands it on if a text is wanted.
+pub(super) async fn look(shared: Arc<Shared>, admitted: Admitted, output: Sender<Looked>) {
+    let photo = admitted.photo.clone();
+    if shared.stop.asked() {
+        return shared.leave(photo, Outcome::NotReached);
+    }
+    if !shared.plan.selects(&photo) {
+        return shared.leave(photo, Outcome::Skipped(Skip::Excluded));
+    }
+    if let Some(skip) = spared(&shared, &admitted) {
+        return shared.leave(photo, Outcome::Skipped(skip));
+    }
+    let read = tokio::select! {
+        read = shared.site.read(&photo) => read,
+        () = shared.stop.soft().cancelled() => Err(SiteError::Cancelled),
+    };
+    match read {
+        Ok(reading) => {
+            shared.strange.understood();
+            decide(shared, admitted, reading, output).await;
+        }
+        Err(error) => unread(&shared, admitted, error).await,
+    }
+}
+
+async fn unread(shared: &Shared, admitted: Admitted, error: SiteError) {
+    if shared.site_ends_the_run(&error) {
+        return shared.leave(admitted.photo, Outcome::NotReached);
+    }
+    // A photo that could not even be read took no place, so one is taken and
+    // given back by the common way of failing.
+    if shared.limit.take().await == Place::None {
+        return shared.leave(admitted.photo, Outcome::NotReached);
+    }
+    let looked = Looked {
+        photo: admitted.photo,
+        slot: admitted.slot,
+        record: admitted.record,
+        reading: Reading::default(),
+        owner: Owner::Nobody,
+    };
+    shared.site_trouble(looked, error, false).await;
+}
+
+/// Whether the last look still counts, so that the site is spared a request.
+fn spared(shared: &Shared, admitted: &Admitted) -> Option<Skip> {
+    if shared.plan.mode == Mode::Fix {
+        return None;
+    }
+    let asked = shared.asked(Moment::now(), None, "");
+    policy::spared(&asked, &admitted.record, shared.plan.recheck)
+}
+
+async fn decide(
+    shared: Arc<Shared>,
+    admitted: Admitted,
+    reading: Reading,
+    output: Sender<Looked>,
+) {
+    let Admitted { photo, slot, mut record, .. } = admitted;
+    let now = Moment::now();
+    let text = reading.alt_text();
+    let owner = policy::owner(text, reading.tag, &record, &photo);
+    record.cleared = policy::cleared(text, &record);
+    let look = Look { slot, reading: reading.clone(), owner, cleared: record.cleared, at: now };
+    if let Err(error) = shared.checkpoint.note_look(look).await {
+        shared.stop.broken_state(&error);
+        return shared.leave(photo, Outcome::NotReached);
+    }
+    let pixels = match known_pixels(&shared, &photo, owner, &record).await {
+        Ok(pixels) => pixels,
+        Err(error) if shared.site_ends_the_run(&error) => {
+            return shared.leave(photo, Outcome::NotReached);
+        }
+        // The image can't be asked about now; what is decided without it is safe.
+        Err(_) => None,
+    };
+    let basis = basis(&shared, &reading, pixels.as_ref());
+    if let Err(skip) = policy::wanted(owner, &shared.asked(now, pixels.as_ref(), &basis), &record) {
+        return shared.leave(photo, Outcome::Skipped(skip));
+    }
+    let place = tokio::select! {
+        place = shared.limit.take() => place,
+        () = shared.stop.soft().cancelled() => {
+            return shared.leave(photo, Outcome::NotReached);
+        }
+    };
+    if place == Place::None {
+        shared.stop.ask(Why::Limit);
+        return shared.leave(photo, Outcome::NotReached);
+    }
+    shared.emit(&Event::Wanted(photo.clone()));
+    let looked = Looked { photo, slot, record, reading, owner };
+    if let Err(returned) = output.send(looked).await {
+        shared.settle(returned.0.photo, Outcome::NotReached, false);
+    }
+}
+
+/// The image's version, where the decision depends on it: for our own text, and
+/// for a photo that waits for new pixels.
+async fn known_pixels(
+    shared: &Shared,
+    photo: &crate::archive::PhotoId,
+    owner: Owner,
+    record: &crate::archive::Record,
+) -> Result<Option<PixelVersion>, SiteError> {
+    let ours = owner == Owner::Ours && record.ours.as_ref().is_some_and(|ours| ours.pixels.is_some());
+    let waits = owner == Owner::Nobody && (record.parked.is_some() || record.held.is_some());
+    if shared.plan.mode == Mode::Fix || !(ours || waits) {
+        return Ok(None);
+    }
+    shared.site.pixel_version(photo).await
+}
+
+/// What a held draft was made on, as far as it is known without fetching the
+/// image: while it is the same, the draft would come out the same.
+pub(super) fn basis(shared: &Shared, reading: &Reading, pixels: Option<&PixelVersion>) -> String {
+    let context = context(shared, reading);
+    let mut hash = Fingerprint::new("basis")
+        .part("recipe", shared.recipes[0].as_str().as_bytes())
+        .part("pixels", pixels.map_or("", PixelVersion::as_str).as_bytes());
+    for field in ContextField::ALL {
+        hash = hash.part(field.as_str(), context.get(field).unwrap_or_default().as_bytes());
+    }
+    hash.finish()
+}
+
+/// What the settings let models know of a photo, before its image is fetched.
+pub(super) fn context(shared: &Shared, reading: &Reading) -> Context {
+    let policy = &shared.plan.context;
+    let notes: Vec<&str> =
+        [policy.notes.as_deref(), shared.plan.note.as_deref()].into_iter().flatten().collect();
+    let all = Context {
+        album: reading.album.clone(),
+        title: reading.title.clone(),
+        caption: reading.caption.clone(),
+        place: None,
+        date: None,
+        notes: (!notes.is_empty()).then(|| notes.join(" ")),
+    };
+    all.only(|field| field == ContextField::Notes || policy.fields.contains(&field))
+}
