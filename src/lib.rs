@@ -10,10 +10,14 @@
 
 pub mod archive;
 pub mod checkpoint;
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod model;
 pub mod pace;
 pub mod photo;
+pub mod pipeline;
 pub mod policy;
 pub mod quality;
+pub mod report;
 pub mod site;

@@ -1,3 +1,7 @@
-//! The `altfill` program.
+//! The `altfill` program: parse, run, render, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    altfill::cli::main()
+}

@@ -109,19 +109,19 @@ impl Checkpoint {
             .await
     }
 
-    /// Photos whose last look had this owner, in the order of their ids, a page
-    /// at a time: those after `after`.
+    /// Photos whose last look had this owner, with their text then, in the order
+    /// of their ids, a page at a time: those after `after`.
     pub async fn photos_owned_by(
         &self,
         owner: Owner,
         after: Option<PhotoId>,
         limit: usize,
-    ) -> Result<Vec<PhotoId>, CheckpointError> {
+    ) -> Result<Vec<(PhotoId, String)>, CheckpointError> {
         let site = self.site.to_string();
         self.verb(move |connection| {
             connection
                 .prepare_cached(
-                    "SELECT photo FROM photos
+                    "SELECT photo, coalesce(alt, '') FROM photos
                      WHERE site = ?1 AND owner = ?2 AND photo > ?3 ORDER BY photo LIMIT ?4",
                 )?
                 .query_map(
@@ -131,7 +131,7 @@ impl Checkpoint {
                         after.as_ref().map_or("", PhotoId::as_str),
                         i64::try_from(limit).unwrap_or(i64::MAX)
                     ],
-                    |row| row.get::<_, String>(0).map(PhotoId::new),
+                    |row| Ok((PhotoId::new(row.get::<_, String>(0)?), row.get(1)?)),
                 )?
                 .collect()
         })
@@ -208,19 +208,6 @@ impl Checkpoint {
                         parked = 0, parked_pixels = NULL, last_error = NULL WHERE id = ?1",
                 )?
                 .execute(params![slot.0, draft.0, basis])
-                .map(drop)
-        })
-        .await
-    }
-
-    /// Records that a person called the photo decorative.
-    pub async fn note_decorative(&self, slot: SlotRow) -> Result<(), CheckpointError> {
-        self.verb(move |connection| {
-            connection
-                .execute(
-                    "UPDATE slots SET decorative = 1, cleared = 0 WHERE id = ?1",
-                    [slot.0],
-                )
                 .map(drop)
         })
         .await

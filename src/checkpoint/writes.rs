@@ -234,15 +234,17 @@ fn take_into_force(
         (false, false) => Owner::Ours,
     };
     let ours = (owner == Owner::Ours).then_some(write.id.0);
+    // Only a person can mean an empty text.
+    let decorative = by_person && kept.is_empty();
     connection
         .prepare_cached(
             "UPDATE slots SET write = ?2, person = ?3, cleared = 0,
-                decorative = CASE WHEN ?4 THEN decorative ELSE 0 END,
+                decorative = ?4,
                 held_draft = NULL, held_basis = NULL, tries = 0, due = NULL,
                 parked = 0, parked_pixels = NULL, last_error = NULL
              WHERE id = ?1",
         )?
-        .execute(params![write.slot.0, ours, by_person, kept.is_empty()])?;
+        .execute(params![write.slot.0, ours, by_person, decorative])?;
     Ok(owner)
 }
 

@@ -68,8 +68,10 @@ pub(super) enum Down {
 /// What to do about a model in trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// Its gate is closed for this long; then try again.
+    /// Its gate was closed for this long; then try again.
     Wait(Duration),
+    /// Its gate is closed already.
+    Waits,
     /// Our patience is over.
     Down,
 }
@@ -89,6 +91,11 @@ impl Chain {
             })
             .collect::<Result<_, ChainError>>()?;
         Ok(Self { members, calls: Semaphore::new(settings.run.concurrency.max(1)) })
+    }
+
+    /// No models, for runs that ask none.
+    pub fn empty() -> Self {
+        Self { members: Vec::new(), calls: Semaphore::new(1) }
     }
 
     pub(super) fn members(&self) -> &[Member] {
@@ -185,8 +192,8 @@ impl Member {
         let now = Instant::now();
         let since = *health.trouble_since.get_or_insert(now);
         let patience_ends = since + patience;
-        if let Some(pause) = self.pace.paused() {
-            return Trouble::Wait(pause.until - now);
+        if self.pace.paused().is_some() {
+            return Trouble::Waits;
         }
         if now >= patience_ends {
             return Trouble::Down;

@@ -42,6 +42,8 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// A text that stood on the site was taken into our record.
+    Adopted(PhotoId),
     /// A photo's way ended.
     Settled(Settled),
     /// No new calls are made any more.

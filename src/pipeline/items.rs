@@ -1,7 +1,7 @@
 //! What the stages hand to each other.
 
 use crate::archive::{
-    CallId, Context, DraftId, DraftKey, Jpeg, Owner, PhotoId, PixelVersion, Reading, Reason,
+    CallId, Context, DraftId, DraftKey, Jpeg, Owner, PhotoId, PixelVersion, Reading, Reason, Reply,
     Recipe, Record, Skip,
 };
 use crate::checkpoint::{SlotRow, StoredDraft};
@@ -41,8 +41,8 @@ pub(super) struct Prepared {
 pub(super) enum Material {
     /// Models that need the same size share one image.
     Image(Vec<Jpeg>),
-    /// A reply that was paid for but not judged, of the model with this index.
-    Reply(usize, CallId),
+    /// A reply that was paid for but became no draft, of the model with this index.
+    Reply(usize, CallId, Reply),
 }
 
 /// From `caption` (or from earlier, where the text was there already): a photo

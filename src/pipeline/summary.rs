@@ -51,6 +51,9 @@ pub struct Summary {
     pub seconds: f64,
     /// What each model did.
     pub models: BTreeMap<String, ModelShare>,
+    /// Only of `adopt`: texts taken into our record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<u64>,
     /// Only of a dry run: what a real one would do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<DryRun>,
@@ -154,6 +157,7 @@ impl Summary {
             cost_usd: None,
             seconds: 0.0,
             models: BTreeMap::new(),
+            adopted: (mode == Mode::Adopt).then_some(0),
             dry_run: None,
         }
     }
@@ -187,6 +191,11 @@ impl Summary {
                     *self.cost_usd.get_or_insert(0.0) += cost.0;
                 }
             }
+            Event::Adopted(_) => {
+                // The survey had left it alone as unproven.
+                *self.adopted.get_or_insert(0) += 1;
+                self.skipped.unproven = self.skipped.unproven.saturating_sub(1);
+            }
             _ => {}
         }
     }
@@ -210,6 +219,7 @@ impl Summary {
             + self.conflict
             + self.waiting
             + self.not_reached
+            + self.adopted.unwrap_or(0)
             + self.skipped.total()
     }
 }

@@ -1,0 +1,194 @@
+//! What can be typed.
+
+use crate::config;
+use clap::{ArgAction, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Fill in missing alt text for a whole photo archive, safely and unattended.
+#[derive(Debug, Parser)]
+#[command(
+    name = "altfill",
+    version,
+    max_term_width = 80,
+    after_help = "Exit codes: 0 done; 1 could not run, or a bad key; 2 command line or settings \
+                  wrong; 3 done, but some photos failed; 4 stopped early on purpose (budget, \
+                  deadline, quota, outage): run again later; 5 another run holds the state; \
+                  130 or 143 interrupted."
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Global {
+    /// The settings file [default: pipeline.toml]
+    #[arg(long, global = true, env = "ALTFILL_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Say nothing but errors and what was asked for
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Say more: one line per call (-v), requests (-vv)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+/// What altfill can do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Fill in missing alt text
+    #[command(after_help = "Examples:\n  altfill run --dry-run\n  altfill run --preview --limit 20\n  \
+                            altfill run --album holidays-2024 --max-cost 1.50")]
+    Run(Run),
+    /// Make our own texts anew with the current model and prompt
+    #[command(after_help = "Examples:\n  altfill upgrade --dry-run\n  altfill upgrade --from llava-13b")]
+    Upgrade(Upgrade),
+    /// Fix one photo, now
+    #[command(after_help = "Examples:\n  altfill fix holidays/beach\n  \
+                            altfill fix holidays/beach --note \"the dog is called Rex\"\n  \
+                            altfill fix holidays/beach --text \"Rex jumps over a wave.\"")]
+    Fix(Fix),
+    /// Show what is done, waiting, held and parked, and what it cost
+    Status(Status),
+    /// Put back what a run changed
+    Undo(Undo),
+    /// Make machine-tagged texts ours (after a lost state file)
+    Adopt(Adopt),
+    /// List the models of models.yaml
+    Models(Models),
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Run {
+    /// Only look: what would happen, and what it would cost
+    #[arg(long, conflicts_with = "preview")]
+    pub(super) dry_run: bool,
+    /// Generate and keep drafts, but write nothing to the site
+    #[arg(long)]
+    pub(super) preview: bool,
+    /// Only photos of this album (repeatable)
+    #[arg(long, value_name = "ALBUM")]
+    pub(super) album: Vec<String>,
+    /// Only this photo, as album/name (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(super) id: Vec<String>,
+    /// At most so many photos generated or written
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<u64>,
+    #[command(flatten)]
+    pub(super) with: With,
+}
+
+/// Flags of everything that asks models.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct With {
+    /// The model to use, a name in models.yaml
+    #[arg(long, value_name = "NAME")]
+    pub(super) model: Option<String>,
+    /// What the run may cost at most, in US dollars
+    #[arg(long, value_name = "USD")]
+    pub(super) max_cost: Option<f64>,
+    /// How long the run may take, such as 90m or 4h
+    #[arg(long, value_name = "TIME", value_parser = config::duration)]
+    pub(super) deadline: Option<Duration>,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Upgrade {
+    /// Only texts that this model made
+    #[arg(long, value_name = "NAME")]
+    pub(super) from: Option<String>,
+    /// Only texts older than this, such as 90d
+    #[arg(long, value_name = "TIME", value_parser = config::duration)]
+    pub(super) older_than: Option<Duration>,
+    /// Only texts with a score below this (0 to 1)
+    #[arg(long, value_name = "SCORE")]
+    pub(super) below: Option<f64>,
+    #[command(flatten)]
+    pub(super) run: Run,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Fix {
+    /// The photo, as album/name
+    #[arg(value_name = "ID")]
+    pub(super) id: String,
+    /// A hint for the model
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["text", "decorative"])]
+    pub(super) note: Option<String>,
+    /// Write this text, as a person's, without asking a model
+    #[arg(long, value_name = "TEXT", conflicts_with = "decorative")]
+    pub(super) text: Option<String>,
+    /// The photo is decorative: it is to have no alt text
+    #[arg(long)]
+    pub(super) decorative: bool,
+    /// Replace even a text that a person wrote
+    #[arg(long)]
+    pub(super) replace_human: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) with: With,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Status {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Undo {
+    /// The number of the run
+    #[arg(value_name = "RUN")]
+    pub(super) run: i64,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Adopt {
+    /// Trust a machine tag that the site sets by itself
+    #[arg(long)]
+    pub(super) trust_tag: bool,
+    /// Only photos of this album (repeatable)
+    #[arg(long, value_name = "ALBUM")]
+    pub(super) album: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Models {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_of_the_flags_is_sound() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,112 @@
+//! `altfill fix ID`: one photo, now.
+
+use super::args::{self, Global};
+use super::exit::{Exit, Usage};
+use super::output::Output;
+use super::setup::{Access, Setup};
+use crate::archive::{Mode, PhotoId, Skip};
+use crate::pipeline::{self, Action, Finished, Given, Plan};
+use crate::policy::Freshness;
+
+pub(super) async fn fix(global: &Global, args: args::Fix, output: &Output) -> anyhow::Result<Exit> {
+    let given = given(&args)?;
+    let setup = Setup::new(global, Some(&args.with)).await?;
+    let plan = Plan {
+        ids: vec![PhotoId::new(args.id.clone())],
+        replace_human: args.replace_human,
+        note: args.note.clone(),
+        given: given.clone(),
+        ..Plan::new(Mode::Fix, &setup.settings)
+    };
+    if !args.replace_human || args.yes {
+        let exit = setup.carry_out(plan, Access::Record, args.with.json, output, async |parts| {
+            let finished = pipeline::run(parts).await?;
+            explain(&finished, &args.id, output);
+            Ok(finished)
+        });
+        return exit.await;
+    }
+    let Some((before, after)) = preview(&setup, &plan, output).await? else {
+        return Ok(Exit::SomeFailed);
+    };
+    output.say(&format!("before: {before}\nafter:  {after}"));
+    if !output.confirm(&format!("Replace the text of {}?", args.id))? {
+        output.say("nothing was written; the draft is kept");
+        return Ok(Exit::Done);
+    }
+    // The draft that was shown is the one that is written.
+    let plan = Plan { freshness: Freshness::Reuse, ..plan };
+    setup.carry_out(plan, Access::Record, args.with.json, output, pipeline::run).await
+}
+
+fn given(args: &args::Fix) -> anyhow::Result<Option<Given>> {
+    if args.decorative {
+        return Ok(Some(Given::Decorative));
+    }
+    let Some(text) = &args.text else { return Ok(None) };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() {
+        let hint = "give the text, or --decorative for a photo that is to have none";
+        return Err(Usage::new("--text is empty", hint).into());
+    }
+    Ok(Some(Given::Text(text)))
+}
+
+/// What would be replaced by what; makes the draft if a model is to write it.
+async fn preview(
+    setup: &Setup,
+    plan: &Plan,
+    output: &Output,
+) -> anyhow::Result<Option<(String, String)>> {
+    let photo = &plan.ids[0];
+    let before = setup.site.read(photo).await?.alt.unwrap_or_default();
+    let after = match &plan.given {
+        Some(Given::Text(text)) => text.clone(),
+        Some(Given::Decorative) => "(no text: decorative)".to_owned(),
+        None => {
+            let plan = Plan { action: Action::Preview, ..plan.clone() };
+            let drafts = std::sync::Arc::new(std::sync::Mutex::new(None));
+            let kept = std::sync::Arc::clone(&drafts);
+            let job = async move |mut parts: pipeline::Parts| {
+                parts.observer = std::sync::Arc::new(Keep { kept, next: parts.observer });
+                pipeline::run(parts).await
+            };
+            setup.execute(plan, Access::Record, output, job).await?;
+            let draft = drafts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            let Some(draft) = draft else { return Ok(None) };
+            draft
+        }
+    };
+    Ok(Some((before, after)))
+}
+
+/// Passes events on, and keeps the draft's text.
+struct Keep {
+    kept: std::sync::Arc<std::sync::Mutex<Option<String>>>,
+    next: std::sync::Arc<dyn pipeline::Observer>,
+}
+
+impl pipeline::Observer for Keep {
+    fn event(&self, event: &pipeline::Event) {
+        if let pipeline::Event::Settled(settled) = event
+            && let pipeline::Outcome::Waiting { text } = &settled.outcome
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *kept = Some(text.clone());
+        }
+        self.next.event(event);
+    }
+}
+
+/// Says why nothing was done, where nothing was done.
+fn explain(finished: &Finished, id: &str, output: &Output) {
+    let skipped = finished.summary.skipped;
+    if skipped.get(Skip::Person) > 0 {
+        output.say(&format!("{id} has a text by a person; --replace-human replaces it"));
+    } else if skipped.get(Skip::Unproven) > 0 {
+        output.say(&format!(
+            "{id} is tagged machine-made, but not by our record; `altfill adopt` makes such texts \
+             ours, --replace-human replaces this one"
+        ));
+    }
+}

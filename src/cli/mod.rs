@@ -1,0 +1,60 @@
+//! The command line: flags become a library call, its result becomes output and
+//! an exit code. One file per command; nothing else in the program prints.
+
+mod adopt;
+mod args;
+mod exit;
+mod fix;
+mod models;
+mod output;
+mod progress;
+mod run;
+mod setup;
+mod signals;
+mod status;
+mod undo;
+
+use args::{Args, Command};
+use clap::Parser;
+use exit::Exit;
+use output::Output;
+use std::process::ExitCode;
+
+/// Runs the program: the whole of `main`.
+pub fn main() -> ExitCode {
+    // Errors of the command line itself are clap's: exit code 2, as documented.
+    let args = Args::parse();
+    // Everything that speaks TLS needs a provider; building a client without
+    // one panics. A second installation is no error.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let output = Output::new(&args);
+    output.start_logging();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let exit = match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(command(args, &output));
+            // Blocking work that nobody awaits any more must not hold the exit.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => Err(anyhow::anyhow!("could not start: {error}")),
+    };
+    let exit = exit.unwrap_or_else(|error| {
+        output.error(&error);
+        Exit::of_error(&error)
+    });
+    exit.code()
+}
+
+async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
+    let global = args.global;
+    match args.command {
+        Command::Run(run) => run::run(&global, run, output).await,
+        Command::Upgrade(upgrade) => run::upgrade(&global, upgrade, output).await,
+        Command::Fix(fix) => fix::fix(&global, fix, output).await,
+        Command::Undo(undo) => undo::undo(&global, undo, output).await,
+        Command::Adopt(adopt) => adopt::adopt(&global, adopt, output).await,
+        Command::Status(status) => status::status(&global, &status, output).await,
+        Command::Models(models) => models::models(&global, &models, output),
+    }
+}

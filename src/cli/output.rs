@@ -1,0 +1,155 @@
+//! Where words go: data to stdout, everything for people to stderr, and never
+//! through a bar.
+
+use super::args::Args;
+use super::exit::Usage;
+use crate::checkpoint::CheckpointError;
+use crate::config::ConfigError;
+use crate::pipeline::{Fatal, RunError};
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use std::io::{self, IsTerminal, Write};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Volume {
+    /// Errors and data only.
+    Quiet,
+    /// The usual.
+    Normal,
+    /// One line per call.
+    Verbose,
+}
+
+/// The two streams, and the bars on one of them.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    bars: MultiProgress,
+    pub(super) volume: Volume,
+    /// Whether a person watches stderr.
+    pub(super) terminal: bool,
+    level: tracing::Level,
+}
+
+impl Output {
+    pub(super) fn new(args: &Args) -> Self {
+        let volume = match (args.global.quiet, args.global.verbose) {
+            (true, _) => Volume::Quiet,
+            (false, 0) => Volume::Normal,
+            (false, _) => Volume::Verbose,
+        };
+        let level = match args.global.verbose {
+            0 => tracing::Level::ERROR,
+            1 => tracing::Level::WARN,
+            2 => tracing::Level::DEBUG,
+            _ => tracing::Level::TRACE,
+        };
+        let terminal = io::stderr().is_terminal();
+        let bars = MultiProgress::new();
+        if !terminal || volume == Volume::Quiet {
+            bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        Self { bars, volume, terminal, level }
+    }
+
+    pub(super) fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Sends the library's logs to stderr. Quiet unless asked for: what a person
+    /// must know comes as an event.
+    pub(super) fn start_logging(&self) {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(self.level)
+            .with_target(false)
+            .with_ansi(false)
+            .with_writer(self.clone())
+            .finish();
+        // A second initialisation happens in tests only.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+    }
+
+    /// A line of data.
+    pub(super) fn data(&self, text: &str) -> anyhow::Result<()> {
+        self.bars.suspend(|| match writeln!(anstream::stdout(), "{text}") {
+            // Whoever read our output has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        })
+    }
+
+    /// A line for people, above the bars.
+    pub(super) fn say(&self, text: &str) {
+        if self.volume > Volume::Quiet {
+            self.line(text);
+        }
+    }
+
+    /// What went wrong, and what to do.
+    pub(super) fn error(&self, error: &anyhow::Error) {
+        self.line(&format!("error: {error:#}"));
+        if let Some(hint) = hint(error) {
+            self.line(&format!("help: {hint}"));
+        }
+    }
+
+    /// What ended a run.
+    pub(super) fn fatal(&self, fatal: &Fatal) {
+        self.line(&format!("error: {}", fatal.message));
+        if let Some(hint) = &fatal.hint {
+            self.line(&format!("help: {hint}"));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        // There is nobody left to tell if stderr itself is gone.
+        self.bars.suspend(|| {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        });
+    }
+
+    /// Asks a yes-or-no question on the terminal.
+    pub(super) fn confirm(&self, question: &str) -> anyhow::Result<bool> {
+        if !io::stdin().is_terminal() || !self.terminal {
+            let hint = "look at what is shown above, then run it again with --yes";
+            return Err(Usage::new(format!("nobody is there to answer: {question}"), hint).into());
+        }
+        let confirm = dialoguer::Confirm::new().with_prompt(question).default(false);
+        Ok(self.bars.suspend(|| confirm.interact())?)
+    }
+}
+
+fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<ConfigError>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<Usage>() {
+        return error.hint.clone();
+    }
+    let state = error
+        .downcast_ref::<CheckpointError>()
+        .or_else(|| error.downcast_ref::<RunError>().map(|RunError::Checkpoint(state)| state));
+    state.map(|state| state.hint().to_owned())
+}
+
+/// A log line on its way to stderr, around the bars.
+#[derive(Debug)]
+pub(super) struct LogLine(MultiProgress);
+
+impl Write for LogLine {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| anstream::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        anstream::stderr().flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Output {
+    type Writer = LogLine;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        LogLine(self.bars.clone())
+    }
+}

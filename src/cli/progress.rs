@@ -1,0 +1,196 @@
+//! What a person sees while a run is on: a bar on a terminal, plain lines
+//! otherwise.
+
+use super::output::{Output, Volume};
+use crate::archive::Mode;
+use crate::pipeline::{Event, Observer, Outcome, Settled};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often a plain line says where the run is.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Failures told one by one; the rest is in the summary's count.
+const TOLD_FAILURES: u64 = 20;
+
+/// Watches a run and draws it.
+#[derive(Debug)]
+pub(super) struct Progress {
+    output: Output,
+    photos: ProgressBar,
+    waiting: ProgressBar,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    seen: u64,
+    written: u64,
+    kept: u64,
+    held: u64,
+    failed: u64,
+    cost: Option<f64>,
+    said: Instant,
+}
+
+impl Progress {
+    pub(super) fn new(output: &Output) -> Self {
+        let photos = output.bars().add(ProgressBar::no_length());
+        let style = "{bar:24} {pos}/{len} photos  {msg}";
+        photos.set_style(ProgressStyle::with_template(style).expect("the template is sound"));
+        let waiting = output.bars().add(ProgressBar::new_spinner());
+        waiting.set_style(ProgressStyle::with_template("{msg}").expect("the template is sound"));
+        let state = State {
+            seen: 0,
+            written: 0,
+            kept: 0,
+            held: 0,
+            failed: 0,
+            cost: None,
+            said: Instant::now(),
+        };
+        Self { output: output.clone(), photos, waiting, state: Mutex::new(state) }
+    }
+
+    /// Takes the bars away.
+    pub(super) fn finish(&self) {
+        self.waiting.finish_and_clear();
+        self.photos.finish_and_clear();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settled(&self, settled: &Settled) {
+        let mut state = self.state();
+        state.seen += 1;
+        let photo = &settled.photo;
+        let mut line = None;
+        match &settled.outcome {
+            Outcome::Written { text } => {
+                state.written += 1;
+                if self.output.volume >= Volume::Verbose {
+                    line = Some(format!("written {photo}: {text}"));
+                }
+            }
+            Outcome::Waiting { text } => {
+                state.kept += 1;
+                line = Some(format!("draft   {photo}: {text}"));
+            }
+            Outcome::Held(reasons) => {
+                state.held += 1;
+                let why: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+                line = Some(format!("held    {photo}: {}", why.join("; ")));
+            }
+            Outcome::Failed(why) => {
+                state.failed += 1;
+                if state.failed <= TOLD_FAILURES || self.output.volume >= Volume::Verbose {
+                    line = Some(format!("failed  {photo}: {why}"));
+                } else if state.failed == TOLD_FAILURES + 1 {
+                    line = Some("more photos failed; -v shows each".to_owned());
+                }
+            }
+            Outcome::Conflict(why) => line = Some(format!("left    {photo}: {why}")),
+            Outcome::NotReached | Outcome::Skipped(_) => {}
+        }
+        let message = state.message();
+        let heartbeat = !self.output.terminal && state.said.elapsed() >= HEARTBEAT;
+        if heartbeat {
+            state.said = Instant::now();
+        }
+        let seen = state.seen;
+        drop(state);
+        if let Some(line) = line {
+            self.output.say(&line);
+        }
+        self.photos.set_position(seen);
+        self.photos.set_message(format!("{message}{}", self.rate()));
+        if heartbeat {
+            self.output.say(&format!("{seen} photos: {message}"));
+        }
+    }
+
+    fn rate(&self) -> String {
+        let rate = self.photos.per_sec();
+        let eta = self.photos.eta();
+        if self.photos.length().is_some() && rate > 0.0 && eta > Duration::ZERO {
+            format!("  {rate:.1}/s, {} left", indicatif::HumanDuration(eta))
+        } else {
+            String::new()
+        }
+    }
+}
+
+impl State {
+    fn message(&self) -> String {
+        let mut parts = vec![format!("{} written", self.written)];
+        for (count, word) in [(self.kept, "kept"), (self.held, "held"), (self.failed, "failed")] {
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
+            }
+        }
+        if let Some(cost) = self.cost {
+            parts.push(crate::archive::Usd(cost).to_string());
+        }
+        parts.join(", ")
+    }
+}
+
+impl Observer for Progress {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::Started { run, mode } => {
+                let what = match mode {
+                    Mode::Backfill => "filling in missing alt text",
+                    Mode::Upgrade => "making our own texts anew",
+                    Mode::Fix => "fixing one photo",
+                    Mode::Undo => "putting back what was replaced",
+                    Mode::Adopt => "looking for machine-made texts",
+                };
+                self.output.say(&format!("run {run}: {what}"));
+            }
+            Event::Listed(count) => self.photos.set_length(*count),
+            Event::Called { model, photo, took, usage, cost, problem } => {
+                self.waiting.set_message("");
+                if let Some(cost) = cost {
+                    *self.state().cost.get_or_insert(0.0) += cost.0;
+                }
+                if self.output.volume >= Volume::Verbose {
+                    let about = photo.as_ref().map_or("test image", |photo| photo.as_str());
+                    let tokens = usage.map_or_else(
+                        || "tokens unknown".to_owned(),
+                        |usage| format!("{}+{} tokens", usage.input, usage.output),
+                    );
+                    let cost = cost.map_or_else(|| "no price".to_owned(), |cost| cost.to_string());
+                    let end = problem.as_deref().unwrap_or("ok");
+                    let ms = took.as_millis();
+                    self.output
+                        .say(&format!("call    {about}: {model}, {ms} ms, {tokens}, {cost}: {end}"));
+                }
+            }
+            Event::Waiting { whom, wait, why } => {
+                let seconds = wait.as_secs_f64();
+                let text = format!("waiting {seconds:.0} s for {whom}: {why}");
+                if self.output.terminal {
+                    self.waiting.set_message(text);
+                } else {
+                    self.output.say(&text);
+                }
+            }
+            Event::Adopted(photo) => {
+                if self.output.volume >= Volume::Verbose {
+                    self.output.say(&format!("adopted {photo}"));
+                }
+            }
+            Event::Settled(settled) => self.settled(settled),
+            Event::Stopping(ended) => {
+                let why = ended.as_str();
+                self.output.say(&format!("stopping ({why}): no new calls; finishing what is in flight"));
+            }
+            Event::Notice(text) => self.output.say(text),
+            Event::Wanted(_) => {}
+        }
+    }
+}

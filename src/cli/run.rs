@@ -1,0 +1,55 @@
+//! `altfill run` and `altfill upgrade`.
+
+use super::args::{self, Global};
+use super::exit::Exit;
+use super::output::Output;
+use super::setup::{Access, Setup};
+use crate::archive::{ModelName, Mode, Moment, PhotoId};
+use crate::pipeline::{self, Action, Plan};
+use crate::policy::Narrow;
+
+pub(super) async fn run(
+    global: &Global,
+    args: args::Run,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    carry_out(global, Mode::Backfill, Narrow::default(), args, output).await
+}
+
+pub(super) async fn upgrade(
+    global: &Global,
+    args: args::Upgrade,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let older_than = args.older_than.map(|age| {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        Moment(Moment::now().0.saturating_sub(age))
+    });
+    let narrow = Narrow { from: args.from.map(ModelName::new), older_than, below: args.below };
+    carry_out(global, Mode::Upgrade, narrow, args.run, output).await
+}
+
+async fn carry_out(
+    global: &Global,
+    mode: Mode,
+    narrow: Narrow,
+    args: args::Run,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let setup = Setup::new(global, Some(&args.with)).await?;
+    let action = match (args.dry_run, args.preview) {
+        (true, _) => Action::DryRun,
+        (false, true) => Action::Preview,
+        (false, false) => Action::Write,
+    };
+    let access = if action == Action::DryRun { Access::Look } else { Access::Record };
+    let plan = Plan {
+        action,
+        narrow,
+        albums: args.album,
+        ids: args.id.into_iter().map(PhotoId::new).collect(),
+        limit: args.limit,
+        ..Plan::new(mode, &setup.settings)
+    };
+    setup.carry_out(plan, access, args.with.json, output, pipeline::run).await
+}

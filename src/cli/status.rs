@@ -1,0 +1,29 @@
+//! `altfill status`: what is done, waiting, held and parked, and what it cost.
+
+use super::args::{self, Global};
+use super::exit::Exit;
+use super::output::Output;
+use super::setup::{scratch, settings};
+use crate::archive::SlotKind;
+use crate::report;
+
+/// Runs shown.
+const RUNS: usize = 5;
+
+pub(super) async fn status(
+    global: &Global,
+    args: &args::Status,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let settings = settings(global, None)?;
+    let checkpoint = scratch(&settings)?;
+    let status = checkpoint.status(SlotKind::Alt, &settings.language).await?;
+    let runs = checkpoint.last_runs(RUNS).await?;
+    let text = if args.json {
+        report::json::status(&status, &runs)
+    } else {
+        report::terminal::status(&settings.site.name, &status, &runs)
+    };
+    output.data(&text)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,53 @@
+//! `altfill undo RUN`: put back what a run changed.
+
+use super::args::{self, Global};
+use super::exit::{Exit, Usage};
+use super::output::Output;
+use super::setup::{Access, Setup, scratch, settings};
+use crate::archive::{Mode, RunNumber};
+use crate::pipeline::{self, Plan};
+
+/// Changes shown before a person confirms.
+const SHOWN: usize = 5;
+
+pub(super) async fn undo(
+    global: &Global,
+    args: args::Undo,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let settings = settings(global, None)?;
+    let target = RunNumber(args.run);
+    let checkpoint = scratch(&settings)?;
+    let Some(run) = checkpoint.run(target).await? else {
+        let last = checkpoint.last_runs(1).await?;
+        let hint = last.first().map_or_else(
+            || "there was no run yet".to_owned(),
+            |last| format!("the last run is {}; `altfill status` lists them", last.number),
+        );
+        return Err(Usage::new(format!("there is no run {target}"), hint).into());
+    };
+    if run.mode == Mode::Undo.as_str() {
+        let hint = "to get the machine's texts back, use `altfill fix` or a new recipe";
+        return Err(Usage::new(format!("run {target} is itself an undo"), hint).into());
+    }
+    let writes = checkpoint.writes_of(target).await?;
+    drop(checkpoint);
+    if !args.yes && !writes.is_empty() {
+        let count = writes.len();
+        for write in writes.iter().take(SHOWN) {
+            let now = write.kept.as_deref().unwrap_or(&write.sent.0);
+            let before = if write.before.0.is_empty() { "(no text)" } else { &write.before.0 };
+            output.say(&format!("{}\n  now:    {now}\n  before: {before}", write.photo));
+        }
+        if count > SHOWN {
+            output.say(&format!("and {} more", count - SHOWN));
+        }
+        if !output.confirm(&format!("Put back {count} texts that run {target} replaced?"))? {
+            return Ok(Exit::Done);
+        }
+    }
+    let setup = Setup::with_settings(settings).await?;
+    let plan = Plan::new(Mode::Undo, &setup.settings);
+    let job = async |parts| pipeline::undo(parts, target).await;
+    setup.carry_out(plan, Access::Record, args.json, output, job).await
+}

@@ -1,0 +1,275 @@
+//! Prepare: fetch the image, compose what would be asked, see whether it was
+//! asked (and paid for) before, and only then decode.
+
+use super::items::{Ask, Captioned, Looked, Material, Prepared, ToWrite};
+use super::shared::{Blame, Shared};
+use super::{Given, Outcome, look};
+use crate::archive::{
+    Assessment, Context, ContextField, DraftId, DraftKey, Fingerprint, Jpeg, Moment, Pixels, Reply,
+    Skip, Verdict,
+};
+use crate::checkpoint::{CallOutcome, CheckpointError, NewDraft};
+use crate::photo::{self, PREPARATION, PhotoError};
+use crate::policy::{Source, source};
+use crate::site::SiteError;
+use std::sync::Arc;
+use tokio::sync::mpsc::Sender;
+
+/// Works on one wanted photo; hands it to `caption`, or straight to `write`
+/// where its text is there already.
+pub(super) async fn prepare(
+    shared: Arc<Shared>,
+    looked: Looked,
+    caption: Sender<Prepared>,
+    write: Sender<Captioned>,
+) {
+    if shared.stop.asked() {
+        return shared.settle(looked.photo, Outcome::NotReached, false);
+    }
+    if let Some(given) = &shared.plan.given {
+        return take_given(&shared, looked, given.clone(), write).await;
+    }
+    if shared.plan.action == super::Action::DryRun {
+        return estimate(&shared, looked);
+    }
+    let fetched = tokio::select! {
+        fetched = shared.site.pixels(&looked.photo) => fetched,
+        () = shared.stop.soft().cancelled() => Err(SiteError::Cancelled),
+    };
+    let pixels = match fetched {
+        Ok(pixels) => pixels,
+        Err(error) => return shared.site_trouble(looked, error, false).await,
+    };
+    let asks = compose(&shared, &looked, &pixels);
+    match find(&shared, &looked, &asks).await {
+        Err(error) => shared.lost_state(looked.photo, &error),
+        Ok(There::Draft(draft)) => use_draft(&shared, looked, draft, write).await,
+        Ok(There::Held(draft)) => {
+            let basis = look::basis(&shared, &looked.reading, Some(&pixels.version));
+            match note_held(&shared, &looked, draft, basis).await {
+                Ok(()) => shared.settle(looked.photo, Outcome::Skipped(Skip::Held), false),
+                Err(error) => shared.lost_state(looked.photo, &error),
+            }
+        }
+        Ok(There::Reply(member, call, reply)) => {
+            let material = Material::Reply(member, call, reply);
+            let prepared = Prepared { looked, pixels: pixels.version, asks, material };
+            hand_on(&shared, prepared, caption).await;
+        }
+        Ok(There::Nothing) => match decode(&shared, pixels.bytes).await {
+            Ok(images) => {
+                let material = Material::Image(images);
+                let prepared = Prepared { looked, pixels: pixels.version, asks, material };
+                hand_on(&shared, prepared, caption).await;
+            }
+            Err(error) => {
+                let error = format!("the image of {} can't be used: {error}", looked.photo);
+                shared.fail(looked, error, Blame::File(pixels.version), false).await;
+            }
+        },
+    }
+}
+
+async fn hand_on(shared: &Shared, prepared: Prepared, caption: Sender<Prepared>) {
+    if let Err(returned) = caption.send(prepared).await {
+        shared.settle(returned.0.looked.photo, Outcome::NotReached, false);
+    }
+}
+
+/// What was found for a photo.
+enum There {
+    Draft(DraftId),
+    Held(Option<DraftId>),
+    Reply(usize, crate::archive::CallId, Reply),
+    Nothing,
+}
+
+/// Looks through the chain for a text that was paid for already. A draft or a
+/// reply of any model serves; a held draft counts for the first model only,
+/// since a fallback may do better.
+async fn find(
+    shared: &Shared,
+    looked: &Looked,
+    asks: &[Ask],
+) -> Result<There, CheckpointError> {
+    let mut held = None;
+    for (member, ask) in asks.iter().enumerate() {
+        loop {
+            let found = shared.checkpoint.find(looked.slot, &ask.key).await?;
+            match source(found, shared.plan.freshness) {
+                Source::Draft(draft) => return Ok(There::Draft(draft)),
+                Source::Held if member == 0 => {
+                    held = Some(found.draft.map(|draft| draft.id));
+                    break;
+                }
+                Source::Held | Source::Generate => break,
+                Source::Judge(call) => {
+                    let stored = shared.checkpoint.stored_call(call).await?;
+                    let model = &shared.chain.member(member).model;
+                    match stored.map(|stored| model.judge(&stored.reply)) {
+                        Some(crate::archive::Ending::Done(reply)) => {
+                            return Ok(There::Reply(member, call, reply));
+                        }
+                        // The process ended before this reply was seen to be of
+                        // no use; closed, it is not found again.
+                        _ => {
+                            let error = "the stored reply is of no use".to_owned();
+                            let outcome = CallOutcome::Failed { error };
+                            shared.checkpoint.close_call(call, outcome).await?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(held.map_or(There::Nothing, There::Held))
+}
+
+async fn note_held(
+    shared: &Shared,
+    looked: &Looked,
+    draft: Option<DraftId>,
+    basis: String,
+) -> Result<(), CheckpointError> {
+    match draft {
+        Some(draft) => shared.checkpoint.note_held(looked.slot, draft, basis).await,
+        None => Ok(()),
+    }
+}
+
+async fn use_draft(shared: &Shared, looked: Looked, draft: DraftId, write: Sender<Captioned>) {
+    let stored = match shared.checkpoint.draft(draft).await {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return shared.settle(looked.photo, Outcome::NotReached, false),
+        Err(error) => return shared.lost_state(looked.photo, &error),
+    };
+    let captioned = Captioned { looked, text: ToWrite::Draft(stored), generated: false };
+    hand_to_write(shared, captioned, write).await;
+}
+
+/// Hands a text to `write`, or keeps it where the run only previews.
+pub(super) async fn hand_to_write(shared: &Shared, captioned: Captioned, write: Sender<Captioned>) {
+    let Captioned { looked, text, generated } = captioned;
+    if shared.plan.action == super::Action::Preview
+        && let ToWrite::Draft(draft) = text
+    {
+        let outcome = Outcome::Waiting { text: draft.text };
+        return shared.settle(looked.photo, outcome, generated);
+    }
+    if let Err(returned) = write.send(Captioned { looked, text, generated }).await {
+        shared.settle(returned.0.looked.photo, Outcome::NotReached, generated);
+    }
+}
+
+/// What each model of the chain would be asked, with the key of that question.
+fn compose(shared: &Shared, looked: &Looked, pixels: &Pixels) -> Vec<Ask> {
+    let facts = photo::facts(&pixels.bytes);
+    let mut context = look::context(shared, &looked.reading);
+    if shared.plan.context.fields.contains(&ContextField::Date) {
+        context.date = facts.date;
+    }
+    let image = blake3::hash(&pixels.bytes);
+    let members = shared.chain.members().iter().enumerate();
+    members
+        .map(|(index, member)| {
+            let entry = &member.entry;
+            let context: Context =
+                context.only(|field| entry.context.as_ref().is_none_or(|may| may.contains(&field)));
+            let prompt = shared.prompt(index, &context);
+            let key = Fingerprint::new("draft")
+                .part("image", image.as_bytes())
+                .part("preparation", PREPARATION.as_bytes())
+                .part("long edge", &entry.image.long_edge.to_le_bytes())
+                .part("settings", crate::model::settings_fingerprint(entry).as_bytes())
+                .part("system", prompt.system.as_bytes())
+                .part("user", prompt.user.as_bytes());
+            Ask {
+                prompt,
+                context,
+                key: DraftKey::new(key.finish()),
+                recipe: shared.recipes[index].clone(),
+            }
+        })
+        .collect()
+}
+
+/// Decodes and scales on a blocking thread: one image for each model of the
+/// chain, shared where they want the same size.
+async fn decode(shared: &Shared, bytes: Vec<u8>) -> Result<Vec<Jpeg>, PhotoError> {
+    let edges: Vec<u32> =
+        shared.chain.members().iter().map(|member| member.entry.image.long_edge).collect();
+    let limits = shared.plan.photo;
+    let _permit = shared.decoding.acquire().await.expect("the semaphore is never closed");
+    tokio::task::spawn_blocking(move || {
+        let mut images: Vec<Jpeg> = Vec::with_capacity(edges.len());
+        for (index, edge) in edges.iter().enumerate() {
+            let same = edges[..index].iter().position(|earlier| earlier == edge);
+            let image = match same {
+                Some(earlier) => images[earlier].clone(),
+                None => photo::prepare(&bytes, *edge, limits)?,
+            };
+            images.push(image);
+        }
+        Ok(images)
+    })
+    .await
+    .unwrap_or(Err(PhotoError::Panicked))
+}
+
+/// A person gave the text (or said that there is to be none).
+async fn take_given(shared: &Shared, looked: Looked, given: Given, write: Sender<Captioned>) {
+    let text = match given {
+        Given::Decorative => ToWrite::Decorative,
+        Given::Text(text) => {
+            let draft = NewDraft {
+                slot: looked.slot,
+                call: None,
+                run: shared.run,
+                key: DraftKey::new("person"),
+                recipe: None,
+                model: None,
+                pixels: None,
+                assessment: Assessment {
+                    text: text.clone(),
+                    verdict: Verdict::Write,
+                    reasons: Vec::new(),
+                },
+                at: Moment::now(),
+            };
+            match shared.checkpoint.record_draft(draft).await {
+                Ok(id) => ToWrite::Person(id, text),
+                Err(error) => return shared.lost_state(looked.photo, &error),
+            }
+        }
+    };
+    hand_to_write(shared, Captioned { looked, text, generated: false }, write).await;
+}
+
+/// The width of a photo to its height, where nothing is known of either.
+const USUAL_SHAPE: f64 = 4.0 / 3.0;
+
+/// A dry run fetches no image: the estimate is for a photo of the usual shape.
+fn estimate(shared: &Shared, looked: Looked) {
+    let member = shared.chain.member(0);
+    let edge = member.entry.image.long_edge;
+    let image = Jpeg {
+        bytes: Arc::from([]),
+        width: edge,
+        height: (f64::from(edge) / USUAL_SHAPE) as u32,
+    };
+    let context = look::context(shared, &looked.reading);
+    let conversation = crate::model::conversation(&shared.prompt(0, &context), image);
+    let usage = member.model.estimate(&conversation);
+    let cost = member.cost(usage);
+    {
+        let mut summary = shared.summary();
+        let dry = summary.dry_run.get_or_insert_default();
+        dry.wanted += 1;
+        dry.tokens.input += usage.input;
+        dry.tokens.output += usage.output;
+        if let Some(cost) = cost {
+            *dry.cost_usd.get_or_insert(0.0) += cost.0;
+        }
+    }
+    shared.settle(looked.photo, Outcome::NotReached, false);
+}

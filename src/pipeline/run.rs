@@ -1,0 +1,233 @@
+//! One run: connects the stages, watches the clock, and closes the books.
+
+use super::chain::Chain;
+use super::limit::Limit;
+use super::shared::{Shared, Strange};
+use super::stage::stage;
+use super::{Action, Event, Fatal, Observer, Plan, Stop, Summary, Why};
+use super::{caption, list, look, prepare, recover, write};
+use crate::archive::{Ended, Fingerprint, Moment, RunId};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::policy::Budget;
+use crate::site::Site;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// How long the stages may take to end once nothing is awaited any more.
+const LAST_MOMENT: Duration = Duration::from_secs(4);
+
+/// What a run is made of.
+pub struct Parts {
+    /// What to do.
+    pub plan: Plan,
+    /// The archive.
+    pub site: Arc<dyn Site>,
+    /// The checkpoint, locked for this run unless it is a scratch copy.
+    pub checkpoint: Checkpoint,
+    /// The models.
+    pub chain: Arc<Chain>,
+    /// How the run is stopped from outside.
+    pub stop: Stop,
+    /// Whoever watches.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it did.
+    pub summary: Summary,
+    /// Why it stopped early, if it did.
+    pub why: Option<Why>,
+}
+
+/// Why a run could not even begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state file failed.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// Runs a plan to its end. Trouble on the way is in the result; an error means
+/// that nothing was begun.
+pub async fn run(parts: Parts) -> Result<Finished, RunError> {
+    execute(parts, async |shared| work(shared).await).await
+}
+
+/// Opens a run, settles what an earlier one left open, does the work, and closes
+/// the books.
+pub(super) async fn execute(
+    parts: Parts,
+    work: impl AsyncFnOnce(&Arc<Shared>),
+) -> Result<Finished, RunError> {
+    let started = Instant::now();
+    let shared = begin(parts).await?;
+    let watch = tokio::spawn(watch(Arc::clone(&shared), started));
+    match recover::recover(&shared).await {
+        Ok(()) if shared.stop.asked() => {}
+        Ok(()) => work(&shared).await,
+        Err(error) => shared.stop.broken_state(&error),
+    }
+    watch.abort();
+    Ok(finish(&shared, started).await)
+}
+
+async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
+    let Parts { plan, site, checkpoint, chain, stop, observer } = parts;
+    let recipes = chain.recipes(&plan.language, &plan.context);
+    let mut settings = Fingerprint::new("run");
+    for recipe in &recipes {
+        settings = settings.part("recipe", recipe.as_str().as_bytes());
+    }
+    let id = RunId::new(uuid::Uuid::now_v7().to_string());
+    // Runs that are still open in the file were killed, since this one has the
+    // lock; they are closed before its own row is there.
+    let open = checkpoint.close_killed_runs(Moment::now()).await?;
+    let run = checkpoint.begin_run(id.clone(), plan.mode, settings.finish(), Moment::now()).await?;
+    let mut summary = Summary::new(run, &id, plan.mode);
+    if plan.action == Action::DryRun {
+        summary.dry_run = Some(super::DryRun::default());
+    }
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let shared = Arc::new(Shared {
+        limit: Limit::new(plan.limit),
+        budget: Mutex::new(Budget::new(plan.run.max_cost)),
+        budget_changed: Notify::new(),
+        decoding: Semaphore::new(processors),
+        summary: Mutex::new(summary),
+        strange: Strange::default(),
+        plan,
+        run,
+        site,
+        checkpoint,
+        chain,
+        recipes,
+        stop,
+        observer,
+    });
+    shared.emit(&Event::Started { run, mode: shared.plan.mode });
+    recover::tell(&shared, open);
+    Ok(shared)
+}
+
+/// The deadline, and the end of patience once the run is being stopped.
+async fn watch(shared: Arc<Shared>, started: Instant) {
+    let plan = &shared.plan.run;
+    let deadline = async {
+        match plan.deadline {
+            Some(deadline) => tokio::time::sleep_until(started + deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = deadline => shared.stop.ask(Why::Early(Ended::Deadline)),
+        () = shared.stop.soft().cancelled() => {}
+    }
+    if let Some(why) = shared.stop.why() {
+        shared.emit(&Event::Stopping(why.ended()));
+    }
+    tokio::time::sleep(plan.drain).await;
+    shared.stop.now();
+}
+
+/// Starts the stages and waits for them.
+pub(super) async fn work(shared: &Arc<Shared>) {
+    let sizes = Sizes::of(&shared.plan);
+    let (to_look, looking) = mpsc::channel(sizes.look);
+    let (to_prepare, preparing) = mpsc::channel(sizes.prepare);
+    let (to_caption, captioning) = mpsc::channel(sizes.prepared);
+    let (to_write, writing) = mpsc::channel(sizes.write);
+    let mut stages = JoinSet::new();
+    stages.spawn({
+        let shared = Arc::clone(shared);
+        async move {
+            list::list(shared, to_look).await;
+            Ok(())
+        }
+    });
+    stages.spawn({
+        let shared = Arc::clone(shared);
+        stage(looking, sizes.look, move |photo| {
+            look::look(Arc::clone(&shared), photo, to_prepare.clone())
+        })
+    });
+    stages.spawn({
+        let (shared, to_write) = (Arc::clone(shared), to_write.clone());
+        stage(preparing, sizes.prepare, move |looked| {
+            prepare::prepare(Arc::clone(&shared), looked, to_caption.clone(), to_write.clone())
+        })
+    });
+    stages.spawn({
+        let shared = Arc::clone(shared);
+        stage(captioning, sizes.caption, move |prepared| {
+            caption::caption(Arc::clone(&shared), prepared, to_write.clone())
+        })
+    });
+    stages.spawn({
+        let shared = Arc::clone(shared);
+        stage(writing, sizes.write, move |captioned| write::write(Arc::clone(&shared), captioned))
+    });
+    let finished = async {
+        while let Some(ended) = stages.join_next().await {
+            if let Ok(Err(bug)) | Err(bug) = ended {
+                let message = format!("internal error: {bug}");
+                let hint = "please report this; what was recorded is kept".to_owned();
+                shared.stop.fatal(Fatal { message, hint: Some(hint) });
+                shared.stop.now();
+            }
+        }
+    };
+    let too_late = async {
+        shared.stop.hard().cancelled().await;
+        tokio::time::sleep(LAST_MOMENT).await;
+    };
+    tokio::select! {
+        () = finished => {}
+        () = too_late => {}
+    }
+}
+
+/// How many photos each stage has at once. The model never waits for the rest:
+/// there are a few more prepared photos than calls in flight, and no more, so
+/// that memory stays flat.
+struct Sizes {
+    look: usize,
+    prepare: usize,
+    prepared: usize,
+    caption: usize,
+    write: usize,
+}
+
+impl Sizes {
+    fn of(plan: &Plan) -> Self {
+        let calls = plan.run.concurrency.max(1);
+        let site = plan.site_concurrency.max(1);
+        Self {
+            look: site.clamp(2, 64),
+            prepare: calls.clamp(4, 16),
+            prepared: (calls / 2).clamp(2, 16),
+            caption: calls + calls.clamp(2, 8),
+            write: site.clamp(2, 64),
+        }
+    }
+}
+
+/// Closes the books.
+async fn finish(shared: &Shared, started: Instant) -> Finished {
+    let ended = shared.stop.why().map_or(Ended::Complete, |why| why.ended());
+    let summary = {
+        let mut summary = shared.summary();
+        summary.close(ended, shared.site.traffic(), started.elapsed());
+        summary.clone()
+    };
+    let json = serde_json::to_string(&summary).expect("a summary is plain data");
+    let closed = shared.checkpoint.end_run(shared.run, ended, json, Moment::now()).await;
+    if let Err(error) = closed {
+        shared.stop.broken_state(&error);
+    }
+    Finished { summary, why: shared.stop.why() }
+}

@@ -1,0 +1,105 @@
+//! Undo: put back what a run replaced, where nobody has changed it since.
+
+use super::items::Outcome;
+use super::run::{Finished, Parts, RunError, execute};
+use super::shared::Shared;
+use super::stage::stage;
+use super::write::{Landing, Writer};
+use crate::archive::{Moment, Owner, Reading, Record, RunNumber, Tag};
+use crate::checkpoint::{NewWrite, StoredWrite};
+use crate::policy;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Takes back the writes of `target`: text, tag and recipe. Texts that changed
+/// since are left alone and counted as conflicts.
+pub async fn undo(parts: Parts, target: RunNumber) -> Result<Finished, RunError> {
+    execute(parts, async |shared| {
+        let writes = match shared.checkpoint.writes_of(target).await {
+            Ok(writes) => writes,
+            Err(error) => return shared.stop.broken_state(&error),
+        };
+        let at_once = shared.plan.site_concurrency.max(1);
+        let (input, output) = mpsc::channel(at_once);
+        let feed = async {
+            for write in writes {
+                if input.send(write).await.is_err() {
+                    break;
+                }
+            }
+            drop(input);
+        };
+        let shared = Arc::clone(shared);
+        let work = stage(output, at_once, |write| one(Arc::clone(&shared), write));
+        let ((), ended) = tokio::join!(feed, work);
+        if let Err(bug) = ended {
+            let message = format!("internal error: {bug}");
+            shared.stop.fatal(super::Fatal { message, hint: None });
+        }
+    })
+    .await
+}
+
+async fn one(shared: Arc<Shared>, write: StoredWrite) {
+    let photo = write.photo.clone();
+    if shared.stop.asked() {
+        return shared.leave(photo, Outcome::NotReached);
+    }
+    let fresh = match shared.site.read(&photo).await {
+        Ok(fresh) => fresh,
+        Err(error) if shared.site_ends_the_run(&error) => {
+            return shared.leave(photo, Outcome::NotReached);
+        }
+        Err(error) => return shared.leave(photo, Outcome::Failed(error.to_string())),
+    };
+    if !untouched(&write, &fresh) {
+        let why = format!("the text of {photo} changed since that run; left alone");
+        return shared.leave(photo, Outcome::Conflict(why));
+    }
+    let change = NewWrite {
+        slot: write.slot,
+        draft: None,
+        run: shared.run,
+        before: (fresh.alt_text().to_owned(), fresh.tag),
+        sent: (write.before.0.clone(), tag_before(&write)),
+        recipe: None,
+        model: None,
+        pixels: None,
+        undoes: Some(write.id),
+        at: Moment::now(),
+    };
+    let writer = Writer { site: &*shared.site, checkpoint: &shared.checkpoint };
+    let outcome = match writer.carry_out(&photo, fresh, change).await {
+        Ok(Landing::Kept(text)) => Outcome::Written { text },
+        Ok(Landing::Foreign(_)) => {
+            Outcome::Conflict(format!("{photo} was changed by somebody else meanwhile"))
+        }
+        Ok(Landing::Ignored(why)) => Outcome::Failed(why),
+        Ok(Landing::Refused(error)) if shared.site_ends_the_run(&error) => Outcome::NotReached,
+        Ok(Landing::Refused(error)) => Outcome::Failed(error.to_string()),
+        Err(error) => {
+            shared.stop.broken_state(&error);
+            Outcome::NotReached
+        }
+    };
+    shared.leave(photo, outcome);
+}
+
+/// Whether the site still shows what that run wrote, and nobody vouched for it
+/// since.
+fn untouched(write: &StoredWrite, fresh: &Reading) -> bool {
+    let kept = write.kept.as_deref().unwrap_or(&write.sent.0);
+    let vouched = fresh.tag == Some(Tag::Person) && write.sent.1 != Some(Tag::Person);
+    fresh.alt_text() == kept && !vouched
+}
+
+/// The tag that goes back with the old text. A tag that was missing can't be
+/// taken away again, so a person's words get a person's tag (they must never
+/// look machine-made), and the tag of anything else is left as it is.
+fn tag_before(write: &StoredWrite) -> Option<Tag> {
+    write.before.1.or_else(|| {
+        let owner = policy::owner(&write.before.0, None, &Record::default(), &write.photo);
+        let ours = write.previous.write.is_some();
+        (owner == Owner::Person && !ours).then_some(Tag::Person)
+    })
+}

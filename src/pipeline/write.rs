@@ -1,0 +1,190 @@
+//! Write: read the photo once more, journal the change, send it, and settle
+//! what became of it by what the site shows.
+
+use super::items::{Captioned, Looked, ToWrite};
+use super::shared::Shared;
+use super::Outcome;
+use crate::archive::{Moment, Owner, PhotoId, Reading, Tag};
+use crate::checkpoint::{Checkpoint, CheckpointError, Look, NewWrite};
+use crate::policy::{self, Landed, landed};
+use crate::site::{ChangeSet, Site, SiteError, Written};
+use std::sync::Arc;
+
+/// How often a write whose reply was lost, and that had not reached the site
+/// when we looked, is sent again.
+const RESENDS: u32 = 3;
+
+/// Works on one photo whose text may be published; its way ends here.
+pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
+    let Captioned { looked, text, generated } = captioned;
+    let fresh = match shared.site.read(&looked.photo).await {
+        Ok(fresh) => fresh,
+        Err(error) => return shared.site_trouble(looked, error, generated).await,
+    };
+    if let Some(why) = changed_since(&looked, &fresh) {
+        return conflict(&shared, looked, fresh, why, generated).await;
+    }
+    let change = change(&shared, &looked, &fresh, text);
+    let writer = Writer { site: &*shared.site, checkpoint: &shared.checkpoint };
+    match writer.carry_out(&looked.photo, fresh, change).await {
+        Ok(Landing::Kept(kept)) => {
+            shared.settle(looked.photo, Outcome::Written { text: kept }, generated);
+        }
+        Ok(Landing::Foreign(reading)) => {
+            let why = format!("{} was changed by somebody else meanwhile", looked.photo);
+            conflict(&shared, looked, reading, why, generated).await;
+        }
+        Ok(Landing::Ignored(why)) => {
+            let error = SiteError::Photo(why);
+            shared.site_trouble(looked, error, generated).await;
+        }
+        Ok(Landing::Refused(error)) => shared.site_trouble(looked, error, generated).await,
+        Err(broken) => {
+            shared.stop.broken_state(&broken);
+            shared.settle(looked.photo, Outcome::NotReached, generated);
+        }
+    }
+}
+
+/// Whether the text or the tag is not what the decision was made on. Any change
+/// counts, even one that would leave the text nobody's: a person is at work.
+fn changed_since(looked: &Looked, fresh: &Reading) -> Option<String> {
+    if fresh.alt_text() != looked.reading.alt_text() {
+        return Some(format!("the alt text of {} changed since it was listed", looked.photo));
+    }
+    let vouched = fresh.tag == Some(Tag::Person) && looked.reading.tag != Some(Tag::Person);
+    vouched.then(|| format!("a person vouched for {} since it was listed", looked.photo))
+}
+
+async fn conflict(shared: &Shared, looked: Looked, fresh: Reading, why: String, generated: bool) {
+    let text = fresh.alt_text();
+    let owner = policy::owner(text, fresh.tag, &looked.record, &looked.photo);
+    // What stood there when it was listed was a text of somebody's, if any.
+    let cleared = text.trim().is_empty()
+        && looked.owner != Owner::Nobody
+        && !looked.reading.alt_text().trim().is_empty();
+    let cleared = cleared || policy::cleared(text, &looked.record);
+    let look = Look { slot: looked.slot, reading: fresh, owner, cleared, at: Moment::now() };
+    match shared.checkpoint.note_look(look).await {
+        Ok(()) => shared.settle(looked.photo, Outcome::Conflict(why), generated),
+        Err(error) => shared.lost_state(looked.photo, &error),
+    }
+}
+
+/// The change that puts this text on the site.
+fn change(shared: &Shared, looked: &Looked, fresh: &Reading, text: ToWrite) -> NewWrite {
+    let (draft, alt, tag, recipe, model, pixels) = match text {
+        ToWrite::Draft(draft) => {
+            (Some(draft.id), draft.text, Tag::Machine, draft.recipe, draft.model, draft.pixels)
+        }
+        ToWrite::Person(draft, text) => (Some(draft), text, Tag::Person, None, None, None),
+        ToWrite::Decorative => (None, String::new(), Tag::Person, None, None, None),
+    };
+    NewWrite {
+        slot: looked.slot,
+        draft,
+        run: shared.run,
+        before: (fresh.alt_text().to_owned(), fresh.tag),
+        sent: (alt, Some(tag)),
+        recipe,
+        model,
+        pixels,
+        undoes: None,
+        at: Moment::now(),
+    }
+}
+
+/// What became of a change.
+pub(super) enum Landing {
+    /// It is on the site, as the site kept it, and in the journal.
+    Kept(String),
+    /// Another text stands there: somebody else's.
+    Foreign(Reading),
+    /// The site accepted it and did nothing.
+    Ignored(String),
+    /// The site refused it, or can't be asked.
+    Refused(SiteError),
+}
+
+/// Carries out a change, journalled before and after.
+pub(super) struct Writer<'a> {
+    pub(super) site: &'a dyn Site,
+    pub(super) checkpoint: &'a Checkpoint,
+}
+
+impl Writer<'_> {
+    /// Journals, sends and settles one change of a photo that reads `fresh`.
+    pub(super) async fn carry_out(
+        &self,
+        photo: &PhotoId,
+        mut fresh: Reading,
+        change: NewWrite,
+    ) -> Result<Landing, CheckpointError> {
+        let set = ChangeSet { alt: change.sent.0.clone(), tag: change.sent.1 };
+        let mut sent = 0;
+        loop {
+            let write = self.checkpoint.intend(change.clone()).await?;
+            let reply = self.site.write(photo, &set, &fresh).await;
+            sent += 1;
+            let shown = match reply {
+                Ok(Written::Shown(reading)) => Ok(reading),
+                // A refused write may have been half saved, so the site is read
+                // in every case but the one where it said that nothing happened.
+                Ok(Written::Unshown)
+                | Err(SiteError::OutcomeUnknown(_) | SiteError::Photo(_) | SiteError::NotApi(_)) => {
+                    self.site.read(photo).await
+                }
+                Err(SiteError::Conflict(_)) => {
+                    self.checkpoint.void(write, "conflict".into(), Moment::now()).await?;
+                    return Ok(match self.site.read(photo).await {
+                        Ok(reading) => Landing::Foreign(reading),
+                        Err(error) => Landing::Refused(error),
+                    });
+                }
+                Err(error @ (SiteError::Cancelled | SiteError::Outage(_))) => {
+                    // The intent stays open: the next run settles it by reading.
+                    return Ok(Landing::Refused(error));
+                }
+                Err(error) => Err(error),
+            };
+            let reading = match (shown, &reply) {
+                (Ok(reading), _) => reading,
+                (Err(error), Ok(_) | Err(SiteError::OutcomeUnknown(_))) => {
+                    return Ok(Landing::Refused(error));
+                }
+                (Err(error), Err(_)) => {
+                    self.checkpoint.void(write, error.to_string(), Moment::now()).await?;
+                    return Ok(Landing::Refused(error));
+                }
+            };
+            let now = reading.alt_text();
+            match judge(&change, now) {
+                Landed::Exact | Landed::Cleaned => {
+                    self.checkpoint.confirm(write, now.to_owned(), Moment::now()).await?;
+                    return Ok(Landing::Kept(now.to_owned()));
+                }
+                Landed::Foreign => {
+                    let why = "another text stands there".to_owned();
+                    self.checkpoint.void(write, why, Moment::now()).await?;
+                    return Ok(Landing::Foreign(reading));
+                }
+                Landed::Unchanged => {
+                    self.checkpoint.void(write, "not on the site".into(), Moment::now()).await?;
+                }
+            }
+            match reply {
+                Err(SiteError::OutcomeUnknown(_)) if sent < RESENDS => fresh = reading,
+                Err(error) => return Ok(Landing::Refused(error)),
+                Ok(_) => {
+                    let why = format!("the site accepted the text of {photo} and kept the old one");
+                    return Ok(Landing::Ignored(why));
+                }
+            }
+        }
+    }
+}
+
+/// What a text on the site says about a change.
+pub(super) fn judge(change: &NewWrite, now: &str) -> Landed {
+    landed(&change.before.0, &change.sent.0, change.sent.0.trim(), now)
+}

@@ -1,0 +1,197 @@
+//! For a person at a terminal of 80 columns: words and plain tables, no meaning
+//! in colour or position alone.
+
+use crate::archive::{ModelName, Moment, SiteName, Skip, Usd};
+use crate::checkpoint::{RunRow, Status};
+use crate::config::{ModelEntry, Models};
+use crate::pipeline::Summary;
+use comfy_table::{ContentArrangement, Table, presets};
+use std::fmt::Write;
+
+/// The summary of a run, a few lines.
+pub fn summary(summary: &Summary) -> String {
+    let mut text = format!("Run {}: {}\n", summary.run, headline(summary));
+    let mut row = |label: &str, count: u64| {
+        if count > 0 {
+            let _ = writeln!(text, "  {count:>7}  {label}");
+        }
+    };
+    row("photos seen", summary.seen);
+    row("written", summary.written);
+    row("drafts kept, not written", summary.waiting);
+    row("held for a person", summary.held);
+    row("failed", summary.failed);
+    row("changed by a person meanwhile, left alone", summary.conflict);
+    row("adopted: ours from now on", summary.adopted.unwrap_or(0));
+    for skip in Skip::ALL {
+        row(because(skip), summary.skipped.get(skip));
+    }
+    match &summary.dry_run {
+        Some(dry) => {
+            row("would be done", dry.wanted);
+            let tokens = dry.tokens.input + dry.tokens.output;
+            if tokens > 0 {
+                let cost = dry.cost_usd.map_or_else(
+                    || "cost unknown: no price in models.yaml".to_owned(),
+                    |cost| format!("at most {}", Usd(cost)),
+                );
+                let _ = writeln!(text, "  about {tokens} tokens, {cost}");
+            }
+        }
+        None => row("not reached", summary.not_reached),
+    }
+    if summary.model_calls > 0 {
+        let cost = summary.cost_usd.map_or(String::new(), |cost| format!(", {}", Usd(cost)));
+        let _ = writeln!(
+            text,
+            "{} model calls, {} tokens in, {} out{cost}; {} site reads, {} writes; {} s",
+            summary.model_calls,
+            summary.tokens.input,
+            summary.tokens.output,
+            summary.site_reads,
+            summary.site_writes,
+            summary.seconds
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+fn headline(summary: &Summary) -> String {
+    let did_nothing = summary.written + summary.waiting + summary.held + summary.failed == 0
+        && summary.generated == 0
+        && summary.adopted.unwrap_or(0) == 0;
+    match summary.ended {
+        "complete" if summary.dry_run.is_some() => "dry run, nothing was changed".into(),
+        "complete" if did_nothing && summary.conflict == 0 => "nothing to do".into(),
+        "complete" => "complete".into(),
+        "budget" => "stopped: the budget is used up; run it again to go on".into(),
+        "deadline" => "stopped at the deadline; run it again to go on".into(),
+        "quota" => "stopped: the model's quota is used up; run it again later".into(),
+        "outage" => "stopped: a service was down for too long; run it again later".into(),
+        "interrupted" => "interrupted; run it again to go on".into(),
+        other => other.to_owned(),
+    }
+}
+
+fn because(skip: Skip) -> &'static str {
+    match skip {
+        Skip::Person => "have a person's text",
+        Skip::Unproven => "have a machine's text that our record doesn't prove",
+        Skip::UpToDate => "have our text, up to date",
+        Skip::Cleared => "left empty: a person removed the text",
+        Skip::Decorative => "decorative",
+        Skip::Undone => "left alone: undone before",
+        Skip::Held => "wait for a person, held before",
+        Skip::NotDue => "failed lately, not due yet",
+        Skip::Parked => "parked until their image changes",
+        Skip::Excluded => "not asked for",
+    }
+}
+
+/// The state of the archive, one screen.
+pub fn status(site: &SiteName, status: &Status, runs: &[RunRow]) -> String {
+    let mut text = format!("{site}: {} photos\n", status.photos);
+    if status.photos == 0 {
+        text.push_str("Nothing is recorded yet; `altfill run --dry-run` looks without changing.\n");
+        return text.trim_end().to_owned();
+    }
+    let share = |count: u64| count as f64 * 100.0 / status.photos as f64;
+    let mut row = |label: &str, count: u64| {
+        let _ = writeln!(text, "  {count:>7}  {:>5.1} %  {label}", share(count));
+    };
+    row("have a person's text", status.person);
+    row("have our text", status.ours);
+    if status.unproven > 0 {
+        row("have a machine's text that our record doesn't prove", status.unproven);
+    }
+    row("have no text", status.missing);
+    let parts = [
+        ("have a draft that the next run writes", status.drafts_waiting),
+        ("are held for a person", status.held),
+        ("failed lately and are tried again", status.not_due),
+        ("are parked until their image changes", status.parked),
+        ("were emptied by a person", status.cleared),
+        ("are decorative", status.decorative),
+    ];
+    if parts.iter().any(|(_, count)| *count > 0) {
+        text.push_str("Of those without text:\n");
+        for (label, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
+            let _ = writeln!(text, "  {count:>7}           {label}");
+        }
+    }
+    for (reasons, count) in &status.held_by_reason {
+        let _ = writeln!(text, "  {count:>7}           held: {}", reasons.replace(',', ", "));
+    }
+    if !runs.is_empty() {
+        text.push_str("Last runs:\n");
+        for run in runs {
+            let ended = match (&run.ended, run.mode.as_str()) {
+                (Some(ended), _) => ended.as_str(),
+                (None, _) => "running, or killed",
+            };
+            let _ = writeln!(
+                text,
+                "  {:>7}  {}  {:<9} {ended}",
+                run.number.0,
+                day_and_time(run.started),
+                run.mode
+            );
+        }
+    }
+    if !status.spent.is_empty() {
+        text.push_str("Spent:\n");
+        for spent in &status.spent {
+            let cost = spent.cost_usd.map_or("no price".to_owned(), |cost| Usd(cost).to_string());
+            let _ = writeln!(
+                text,
+                "  {}  {:<20} {:>7} calls  {cost}",
+                spent.month, spent.model, spent.calls
+            );
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn day_and_time(moment: Moment) -> String {
+    jiff::Timestamp::from_millisecond(moment.0).map_or_else(
+        |_| "?".to_owned(),
+        |time| {
+            time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+        },
+    )
+}
+
+/// The models that can be asked; the ones in use are marked in words.
+pub fn models(models: &Models, chain: &[ModelName]) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["name", "model", "where", "$/M in, out", "key", ""]);
+    if table.width().is_none() {
+        table.set_width(80);
+    }
+    for (name, entry) in models {
+        let place = chain.iter().position(|used| used == name);
+        let used = match place {
+            Some(0) => "in use",
+            Some(_) => "fallback",
+            None => "",
+        };
+        let price = entry.price.map_or_else(
+            || if entry.cloud { "unknown".to_owned() } else { "-".to_owned() },
+            |price| format!("{}, {}", price.input, price.output),
+        );
+        let place = if entry.cloud { "cloud" } else { "local" };
+        table.add_row([name.as_str(), &entry.model, place, &price, &key(entry), used]);
+    }
+    table.trim_fmt()
+}
+
+fn key(entry: &ModelEntry) -> String {
+    match (&entry.api_key_env, &entry.api_key) {
+        (None, _) => "-".to_owned(),
+        (Some(_), Some(_)) => "set".to_owned(),
+        (Some(variable), None) => format!("{variable} is not set"),
+    }
+}
