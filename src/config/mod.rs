@@ -9,9 +9,11 @@
 //! line.
 
 mod addresses;
+mod connection;
 mod entries;
 mod environment;
 mod error;
+mod layers;
 mod models;
 mod providers;
 mod quantities;
@@ -30,9 +32,10 @@ mod tests;
 
 pub use environment::{Environment, VARIABLES, Variable};
 pub use error::{ConfigError, Problem, Spot};
+pub use layers::Overrides;
 pub use models::{Dialect, ImageSettings, ModelEntry, ModelLimits, Models, Price, Provider};
 pub use quantities::{duration, duration_text};
-pub use resolve::{Overrides, load};
+pub use resolve::load;
 pub use settings::{
     ContextPolicy, Manifest, PhotoLimits, PixelSource, Preset, RunSettings, Settings, SiteSettings,
 };

@@ -3,9 +3,9 @@
 use super::addresses::{base_url, credential, is_exposed, pixel_template};
 use super::environment::Environment;
 use super::error::{Problems, Remark};
+use super::layers::{count, length};
 use super::raw::{RawPixels, RawSite};
 use super::reader::{Given, did_you_mean};
-use super::resolve::{count, length};
 use super::source::is_variable_name;
 use super::{Manifest, PixelSource, Preset, SiteSettings};
 use crate::archive::SiteName;

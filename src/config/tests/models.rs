@@ -442,6 +442,7 @@ fn a_usual_key_goes_to_its_own_server_only() {
          regional: {provider: openai, model: m, base_url: 'https://eu.api.openai.com/v1'}\n\
          other: {provider: openai, model: m, base_url: 'https://gateway.example.org/v1'}\n\
          named: {provider: openai, model: m, base_url: 'https://gateway.example.org/v1', api_key_env: GATEWAY_KEY, dialect: openai}\n\
+         general: {provider: openai-compatible, model: m, base_url: 'https://api.openai.com/v1'}\n\
          lan: {provider: openai, model: m, base_url: 'http://gpu:8000/v1'}\n\
          google: {provider: google, model: m}\n",
     )
@@ -452,6 +453,7 @@ fn a_usual_key_goes_to_its_own_server_only() {
     for (name, key, dialect, cloud) in [
         ("own", Some("usual"), Dialect::OpenAi, true),
         ("regional", Some("usual"), Dialect::OpenAi, true),
+        ("general", Some("usual"), Dialect::OpenAi, true),
         ("other", None, Dialect::Compatible, true),
         ("named", Some("gateway"), Dialect::OpenAi, true),
         ("lan", None, Dialect::Compatible, false),
@@ -537,4 +539,23 @@ fn ollama_settings_stay_reachable() {
     assert_eq!(entry.settings["num_ctx"], 8192);
     assert_eq!(entry.settings["keep_alive"], "30m");
     assert!(entry.unsent.is_empty());
+}
+
+#[test]
+fn what_is_called_local_sends_nothing_to_a_known_cloud() {
+    for lines in [
+        "  deployment: local\n  provider: mistral\n  model: m\n",
+        "  deployment: local\n  model: google/m\n",
+        "  deployment: local\n  provider: vllm\n  model: m\n  base_url: https://openrouter.ai/api/v1\n",
+    ] {
+        let text = with_models(&format!("x:\n{lines}")).refusal();
+        assert_all(
+            &text,
+            &["line 4, column 15", "called local", "deployment: cloud"],
+        );
+    }
+    let entry = one(
+        "  deployment: local\n  provider: mistral\n  model: m\n  base_url: http://gpu:8000/v1\n",
+    );
+    assert!(!entry.cloud);
 }
