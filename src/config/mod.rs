@@ -1,11 +1,41 @@
-//! `pipeline.toml` and `models.yaml`: the raw form that a person writes becomes
-//! checked [`Settings`] here, and nowhere else. Only this room reads settings
-//! files and the environment.
+//! `pipeline.toml` and `models.yaml`: what a person writes becomes checked
+//! [`Settings`] here, and nowhere else. Only this room reads settings files and
+//! the environment.
+//!
+//! A file's text becomes a tree of values that know their places; a reader
+//! takes typed values out of it (the raw form) and finds unknown keys; the raw
+//! form, flags, environment and defaults become checked settings. Whatever is
+//! wrong is collected, so that a person sees all of it at once, each with its
+//! line.
 
+mod addresses;
+mod connection;
+mod entries;
+mod environment;
+mod error;
+mod layers;
 mod models;
+mod providers;
+mod quantities;
+mod raw;
+mod reader;
+mod resolve;
 mod settings;
+mod site;
+mod source;
+mod toml_tree;
+mod tree;
+mod yaml_tree;
 
-pub use models::{ImageSettings, ModelEntry, ModelLimits, Models, Price, Provider};
+#[cfg(test)]
+mod tests;
+
+pub use environment::{Environment, VARIABLES, Variable};
+pub use error::{ConfigError, Problem, Spot};
+pub use layers::Overrides;
+pub use models::{Dialect, ImageSettings, ModelEntry, ModelLimits, Models, Price, Provider};
+pub use quantities::{duration, duration_text};
+pub use resolve::load;
 pub use settings::{
     ContextPolicy, Manifest, PhotoLimits, PixelSource, Preset, RunSettings, Settings, SiteSettings,
 };

@@ -1,5 +1,6 @@
 //! The checked entries of `models.yaml`.
 
+use super::ConfigError;
 use crate::archive::{ContextField, ModelName, Usage, Usd};
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,22 @@ pub enum Provider {
     Embedded,
 }
 
+/// Which flavour of chat completions an API speaks. It means something for
+/// [`Provider::OpenAi`] only, and is [`Dialect::Compatible`] for all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dialect {
+    /// OpenAI itself, which calls the cap on output `max_completion_tokens`;
+    /// all others call it `max_tokens`.
+    OpenAi,
+    /// Mistral.
+    Mistral,
+    /// OpenRouter.
+    OpenRouter,
+    /// Any other server that is compatible with OpenAI's: vLLM, llama.cpp,
+    /// LM Studio, Ollama under `/v1`, gateways.
+    Compatible,
+}
+
 /// One model that altfill can ask.
 #[derive(Debug)]
 pub struct ModelEntry {
@@ -33,15 +50,21 @@ pub struct ModelEntry {
     pub name: ModelName,
     /// Its wire format.
     pub provider: Provider,
+    /// The flavour of that format.
+    pub dialect: Dialect,
     /// Whether photos leave the owner's machines.
     pub cloud: bool,
     /// One line for people.
     pub description: Option<String>,
     /// The provider's id of the model, without a `provider/` prefix.
     pub model: String,
-    /// Where its API lives.
+    /// Where its API lives, version included (`https://api.openai.com/v1`,
+    /// `https://api.anthropic.com/v1`, `http://127.0.0.1:11434/`): the paths of
+    /// the wire format follow, with or without a slash at the end. Always set
+    /// except for programs and the embedded model.
     pub base_url: Option<Url>,
-    /// The variable its key comes from.
+    /// The variable its key comes from; `None` where it needs no key. Where
+    /// several may hold it and none is set: all, joined with "or".
     pub api_key_env: Option<String>,
     /// The key, where that variable is set.
     pub api_key: Option<SecretString>,
@@ -50,9 +73,13 @@ pub struct ModelEntry {
     /// Cap on output tokens; always sent.
     pub max_tokens: u32,
     /// Further sampling settings as the person wrote them (`temperature`,
-    /// `top_p`, `top_k`, `num_ctx`, …), without `max_tokens` and without those
-    /// listed in `omit`.
+    /// `top_p`, `top_k`, `num_ctx`, `think`, `keep_alive`, …), without
+    /// `max_tokens`, without those listed in `omit`, and without those in
+    /// `unsent`: all of these may be sent.
     pub settings: BTreeMap<String, serde_json::Value>,
+    /// Settings that the person wrote, but that this API does not have (`top_k`
+    /// at OpenAI and Mistral, say): not sent, and the person is warned.
+    pub unsent: BTreeSet<String>,
     /// Settings that this model refuses, never sent.
     pub omit: BTreeSet<String>,
     /// What it costs; `None` means unknown, which is not zero.
@@ -65,6 +92,22 @@ pub struct ModelEntry {
     pub context: Option<BTreeSet<ContextField>>,
     /// The program and its arguments, for [`Provider::Command`].
     pub command: Vec<String>,
+}
+
+impl ModelEntry {
+    /// Whether the model can be asked at all: its key, if it needs one, is set.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoKey`], which names the variable.
+    pub fn ready(&self) -> Result<(), ConfigError> {
+        match (&self.api_key_env, &self.api_key) {
+            (Some(variable), None) => Err(ConfigError::NoKey {
+                model: self.name.to_string(),
+                variable: variable.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// US dollars per million tokens.

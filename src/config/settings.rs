@@ -1,6 +1,6 @@
 //! The checked settings of one invocation.
 
-use super::Models;
+use super::{ConfigError, ModelEntry, Models};
 use crate::archive::{ContextField, Language, ModelName, SiteName, Usd};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
@@ -11,6 +11,8 @@ use url::Url;
 /// Everything a command needs to know, checked.
 #[derive(Debug)]
 pub struct Settings {
+    /// The settings file they come from.
+    pub file: PathBuf,
     /// Names of the models to use: the first, then its fallbacks in order.
     pub chain: Vec<ModelName>,
     /// All entries of `models.yaml`.
@@ -27,6 +29,24 @@ pub struct Settings {
     pub run: RunSettings,
     /// What is refused before decoding.
     pub photo: PhotoLimits,
+    /// What works but is probably not meant, one sentence each, for a person.
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// The models to use, in order.
+    pub fn used_models(&self) -> impl Iterator<Item = &ModelEntry> {
+        self.chain.iter().filter_map(|name| self.models.get(name))
+    }
+
+    /// Whether every model to use can be asked: to be checked by commands that
+    /// ask models, and not by those that only look.
+    ///
+    /// # Errors
+    /// What [`ModelEntry::ready`] says of the first that can't.
+    pub fn models_ready(&self) -> Result<(), ConfigError> {
+        self.used_models().try_for_each(ModelEntry::ready)
+    }
 }
 
 /// Which description drives the site.

@@ -1,0 +1,209 @@
+//! `pipeline.toml` as it was written: every key optional, types checked, ranges
+//! and meaning not yet.
+
+use super::error::{Problems, Remark};
+use super::reader::{Given, Table, expected, text};
+use super::source::Source;
+use super::tree::{Field, Value};
+use std::time::Duration;
+
+/// The whole file.
+pub(super) struct RawSettings<'a> {
+    pub(super) model: Option<Given<'a, String>>,
+    pub(super) fallback: Vec<Given<'a, String>>,
+    pub(super) models: Option<Given<'a, String>>,
+    pub(super) state: Option<Given<'a, String>>,
+    pub(super) language: Option<Given<'a, String>>,
+    pub(super) site: RawSite<'a>,
+    pub(super) context: RawContext<'a>,
+    pub(super) run: RawRun<'a>,
+    pub(super) photo: RawPhoto<'a>,
+}
+
+/// `[site]`.
+pub(super) struct RawSite<'a> {
+    pub(super) name: Option<Given<'a, String>>,
+    pub(super) preset: Option<Given<'a, String>>,
+    pub(super) base_url: Option<Given<'a, String>>,
+    pub(super) token_env: Option<Given<'a, String>>,
+    pub(super) token_file: Option<Given<'a, String>>,
+    pub(super) manifest: Option<Given<'a, String>>,
+    pub(super) pixels: Option<RawPixels<'a>>,
+    pub(super) concurrency: Option<Given<'a, u64>>,
+    pub(super) requests_per_second: Option<Given<'a, f64>>,
+    pub(super) recheck: Option<Given<'a, Duration>>,
+    pub(super) timeout: Option<Given<'a, Duration>>,
+}
+
+/// `site.pixels`: text or a table.
+pub(super) enum RawPixels<'a> {
+    Url(Given<'a, String>),
+    Dir(Given<'a, String>),
+    /// Something else, which is already noted as a problem.
+    Unusable,
+}
+
+/// `[context]`.
+pub(super) struct RawContext<'a> {
+    pub(super) album: Option<Given<'a, bool>>,
+    pub(super) title: Option<Given<'a, bool>>,
+    pub(super) caption: Option<Given<'a, bool>>,
+    pub(super) place: Option<Given<'a, bool>>,
+    pub(super) date: Option<Given<'a, bool>>,
+    pub(super) notes: Option<Given<'a, String>>,
+}
+
+/// `[run]`.
+pub(super) struct RawRun<'a> {
+    pub(super) concurrency: Option<Given<'a, u64>>,
+    pub(super) max_cost: Option<Given<'a, f64>>,
+    pub(super) deadline: Option<Given<'a, Duration>>,
+    pub(super) drain: Option<Given<'a, Duration>>,
+    pub(super) outage_patience: Option<Given<'a, Duration>>,
+    pub(super) max_tries: Option<Given<'a, u64>>,
+    pub(super) retry_after: Option<Given<'a, Duration>>,
+    pub(super) retry_after_max: Option<Given<'a, Duration>>,
+    pub(super) publish_embedded: Option<Given<'a, bool>>,
+}
+
+/// `[photo]`.
+pub(super) struct RawPhoto<'a> {
+    pub(super) max_bytes: Option<Given<'a, u64>>,
+    pub(super) max_pixels: Option<Given<'a, u64>>,
+}
+
+impl<'a> RawSettings<'a> {
+    pub(super) fn read(source: &'a Source, fields: &'a [Field], problems: &mut Problems) -> Self {
+        let top = Table::new(source, "", fields);
+        let settings = Self {
+            model: top.text("model", problems),
+            fallback: top.texts("fallback", problems).unwrap_or_default(),
+            models: top.text("models", problems),
+            state: top.text("state", problems),
+            language: top.text("language", problems),
+            site: RawSite::read(&top.table("site", problems), problems),
+            context: RawContext::read(&top.table("context", problems), problems),
+            run: RawRun::read(&top.table("run", problems), problems),
+            photo: RawPhoto::read(&top.table("photo", problems), problems),
+        };
+        top.done(problems, wrong_table);
+        settings
+    }
+}
+
+/// A key of a table that was written above the table's own heading.
+fn wrong_table(key: &str) -> Option<String> {
+    let homes = [
+        (
+            "site",
+            &[
+                "name",
+                "preset",
+                "base_url",
+                "token_env",
+                "token_file",
+                "manifest",
+                "pixels",
+            ][..],
+        ),
+        ("context", &["album", "title", "caption", "notes"]),
+        ("run", &["concurrency", "max_cost", "deadline", "max_tries"]),
+    ];
+    let (home, _) = homes.into_iter().find(|(_, keys)| keys.contains(&key))?;
+    Some(format!("`{key}` belongs under [{home}]"))
+}
+
+impl<'a> RawSite<'a> {
+    fn read(table: &Table<'a>, problems: &mut Problems) -> Self {
+        let site = Self {
+            name: table.text("name", problems),
+            preset: table.text("preset", problems),
+            base_url: table.text("base_url", problems),
+            token_env: table.text("token_env", problems),
+            token_file: table.text("token_file", problems),
+            manifest: table.text("manifest", problems),
+            pixels: RawPixels::read(table, problems),
+            concurrency: table.whole("concurrency", problems),
+            requests_per_second: table.number("requests_per_second", problems),
+            recheck: table.duration("recheck", problems),
+            timeout: table.duration("timeout", problems),
+        };
+        table.done(problems, |key| {
+            let secret = ["token", "password", "api_key", "auth"].contains(&key);
+            secret.then(|| {
+                "name the variable that holds it in `token_env`, or its file in `token_file`"
+                    .to_owned()
+            })
+        });
+        site
+    }
+}
+
+impl<'a> RawPixels<'a> {
+    fn read(site: &Table<'a>, problems: &mut Problems) -> Option<Self> {
+        let given = site.node("pixels")?;
+        match given.value {
+            Value::Text(_) => Some(text(&given, problems).map_or(Self::Unusable, Self::Url)),
+            Value::Table(_) => {
+                let table = site.table("pixels", problems);
+                let before = problems.count();
+                let dir = table.text("dir", problems);
+                table.done(problems, |_| None);
+                if dir.is_none() && problems.count() == before {
+                    let remark = Remark::new("`site.pixels` names no directory")
+                        .hint("write pixels = { dir = \"/path/to/originals\" }");
+                    given.remark(problems, remark);
+                }
+                Some(dir.map_or(Self::Unusable, Self::Dir))
+            }
+            _ => {
+                expected(&given, "a URL template or { dir = \"…\" }", problems);
+                Some(Self::Unusable)
+            }
+        }
+    }
+}
+
+impl<'a> RawContext<'a> {
+    fn read(table: &Table<'a>, problems: &mut Problems) -> Self {
+        let context = Self {
+            album: table.flag("album", problems),
+            title: table.flag("title", problems),
+            caption: table.flag("caption", problems),
+            place: table.flag("place", problems),
+            date: table.flag("date", problems),
+            notes: table.text("notes", problems),
+        };
+        table.done(problems, |_| None);
+        context
+    }
+}
+
+impl<'a> RawRun<'a> {
+    fn read(table: &Table<'a>, problems: &mut Problems) -> Self {
+        let run = Self {
+            concurrency: table.whole("concurrency", problems),
+            max_cost: table.number("max_cost", problems),
+            deadline: table.duration("deadline", problems),
+            drain: table.duration("drain", problems),
+            outage_patience: table.duration("outage_patience", problems),
+            max_tries: table.whole("max_tries", problems),
+            retry_after: table.duration("retry_after", problems),
+            retry_after_max: table.duration("retry_after_max", problems),
+            publish_embedded: table.flag("publish_embedded", problems),
+        };
+        table.done(problems, |_| None);
+        run
+    }
+}
+
+impl<'a> RawPhoto<'a> {
+    fn read(table: &Table<'a>, problems: &mut Problems) -> Self {
+        let photo = Self {
+            max_bytes: table.size("max_bytes", problems),
+            max_pixels: table.whole("max_pixels", problems),
+        };
+        table.done(problems, |_| None);
+        photo
+    }
+}

@@ -1,0 +1,314 @@
+//! `[site]`, checked.
+
+use super::addresses::{base_url, credential, is_exposed, pixel_template};
+use super::environment::Environment;
+use super::error::{Problems, Remark};
+use super::layers::{count, length};
+use super::raw::{RawPixels, RawSite};
+use super::reader::{Given, did_you_mean};
+use super::source::is_variable_name;
+use super::{Manifest, PixelSource, Preset, SiteSettings};
+use crate::archive::SiteName;
+use secrecy::SecretString;
+use std::path::Path;
+use std::time::Duration;
+use url::Url;
+
+const PRESETS: [(&str, Preset); 2] = [("album", Preset::Album), ("embedded", Preset::Embedded)];
+
+const CONCURRENCY: (u64, u64) = (1, 1024);
+const RECHECK: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(86_400 * 3650));
+const TIMEOUT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(3600));
+
+/// The checked site, and what its owner should know though it works.
+pub(super) struct Resolved {
+    pub(super) settings: SiteSettings,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Checks `[site]`; `None` means that a problem was noted.
+pub(super) fn resolve(
+    raw: &RawSite<'_>,
+    environment: &Environment,
+    directory: &Path,
+    problems: &mut Problems,
+) -> Option<Resolved> {
+    let parts = Parts {
+        raw,
+        environment,
+        directory,
+    };
+    let preset = match &raw.preset {
+        Some(given) => preset(given, problems)?,
+        None => Preset::Album,
+    };
+    let mut resolved = match preset {
+        Preset::Album => parts.album(problems)?,
+        Preset::Embedded => parts.embedded(),
+    };
+    let settings = &mut resolved.settings;
+    if let Some(name) = &raw.name {
+        settings.name = site_name(name, problems)?;
+    }
+    settings.concurrency = count(raw.concurrency.clone(), CONCURRENCY, 4, problems) as usize;
+    if let Some(rate) = &raw.requests_per_second {
+        if rate.value > 0.0 && rate.value <= 100_000.0 {
+            settings.requests_per_second = Some(rate.value);
+        } else {
+            rate.refuse(problems, "must be more than 0, and 100000 at most");
+        }
+    }
+    if let Some(recheck) = &raw.recheck {
+        settings.recheck = length(recheck.clone(), RECHECK, problems)?;
+    }
+    if let Some(timeout) = &raw.timeout {
+        settings.timeout = length(timeout.clone(), TIMEOUT, problems)?;
+    }
+    Some(resolved)
+}
+
+fn preset(given: &Given<'_, String>, problems: &mut Problems) -> Option<Preset> {
+    let found = PRESETS.iter().find(|(name, _)| *name == given.value);
+    if found.is_none() {
+        let names = PRESETS.map(|(name, _)| name);
+        let message = format!("{}: unknown preset `{}`", given.title(), given.value);
+        let remark = Remark::new(message)
+            .label(did_you_mean(&given.value, names).unwrap_or_default())
+            .hint(format!("the known presets are: {}", names.join(", ")));
+        given.remark(problems, remark);
+    }
+    found.map(|(_, preset)| *preset)
+}
+
+fn site_name(given: &Given<'_, String>, problems: &mut Problems) -> Option<SiteName> {
+    let name = given.value.trim();
+    if name.chars().count() > 200 || name.chars().any(char::is_control) {
+        given.refuse(problems, "must be one line of at most 200 characters");
+        return None;
+    }
+    Some(SiteName::new(name))
+}
+
+/// What every preset is made from.
+struct Parts<'p> {
+    raw: &'p RawSite<'p>,
+    environment: &'p Environment,
+    directory: &'p Path,
+}
+
+impl Parts<'_> {
+    /// The archive inside the program needs nothing; its address is known only
+    /// once its server listens.
+    fn embedded(&self) -> Resolved {
+        let raw = self.raw;
+        let ignored = [
+            ("base_url", raw.base_url.is_some()),
+            ("token_env", raw.token_env.is_some()),
+            ("token_file", raw.token_file.is_some()),
+            ("manifest", raw.manifest.is_some()),
+            ("pixels", raw.pixels.is_some()),
+        ];
+        let warnings = ignored.into_iter().filter(|(_, set)| *set).map(|(key, _)| {
+            format!(
+                "site.{key} has no effect while site.preset is \"embedded\"; for your own site \
+                 set it to \"album\""
+            )
+        });
+        Resolved {
+            warnings: warnings.collect(),
+            settings: SiteSettings {
+                preset: Preset::Embedded,
+                manifest: Some(Manifest::Ids(Vec::new())),
+                pixels: PixelSource::Url("/files/cache/{album}/{name}-1280w.jpg".to_owned()),
+                ..defaults(SiteName::new("embedded"))
+            },
+        }
+    }
+
+    fn album(&self, problems: &mut Problems) -> Option<Resolved> {
+        // All of it is looked at before giving up, to name all problems at once.
+        let url = self.base_url(problems);
+        let pixels = self.pixels(problems);
+        let manifest = self.manifest(problems);
+        let token = self.token(problems);
+        let url = url?;
+        let name = match (url.host_str(), url.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (host, _) => host.unwrap_or_default().to_owned(),
+        };
+        let mut warnings = Vec::new();
+        if matches!(token, Ok(Some(_))) && is_exposed(&url) {
+            warnings.push(format!(
+                "site.base_url is plain http, so the site's token crosses the network to {name} \
+                 unencrypted; use https if the site has it"
+            ));
+        }
+        Some(Resolved {
+            warnings,
+            settings: SiteSettings {
+                base_url: url,
+                token: token.ok()?,
+                manifest: manifest.ok()?,
+                pixels: pixels?,
+                ..defaults(SiteName::new(name))
+            },
+        })
+    }
+
+    fn base_url(&self, problems: &mut Problems) -> Option<Url> {
+        if let Some(given) = &self.raw.base_url {
+            return base_url(given, problems);
+        }
+        let remark = Remark::new("the settings name no site: `site.base_url` is missing").hint(
+            "add base_url = \"https://…\" under [site], or set preset = \"embedded\" to try \
+             altfill on its own archive",
+        );
+        problems.add_general(remark);
+        None
+    }
+
+    fn pixels(&self, problems: &mut Problems) -> Option<PixelSource> {
+        match &self.raw.pixels {
+            Some(RawPixels::Url(given)) => match pixel_template(&given.value) {
+                Ok(()) => Some(PixelSource::Url(given.value.clone())),
+                Err(what) => {
+                    given.refuse(problems, what);
+                    None
+                }
+            },
+            Some(RawPixels::Dir(given)) => {
+                let path = self.directory.join(&given.value);
+                if path.is_dir() {
+                    return Some(PixelSource::Dir(path));
+                }
+                let message = format!(
+                    "{}: there is no directory `{}`",
+                    given.title(),
+                    path.display()
+                );
+                let hint = "check the path, and that its disk is mounted";
+                given.remark(problems, Remark::new(message).hint(hint));
+                None
+            }
+            Some(RawPixels::Unusable) => None,
+            None => {
+                let remark = Remark::new("`site.pixels` is missing: where are the images?").hint(
+                    "under [site] add pixels = \"/files/{album}/{name}.jpg\" for images on the \
+                     site, or pixels = { dir = \"…\" } for images in a directory",
+                );
+                problems.add_general(remark);
+                None
+            }
+        }
+    }
+
+    /// `Err` means that a problem was noted.
+    fn manifest(&self, problems: &mut Problems) -> Result<Option<Manifest>, ()> {
+        let Some(given) = &self.raw.manifest else {
+            if let Some(RawPixels::Url(_)) = &self.raw.pixels {
+                let remark = Remark::new("`site.manifest` is missing: which photos are there?")
+                    .hint(
+                        "under [site] add manifest = \"photos.txt\", a file with one album/name a \
+                         line (\"-\" reads standard input); with pixels = { dir = \"…\" } the \
+                         directory is the list",
+                    );
+                problems.add_general(remark);
+                return Err(());
+            }
+            return Ok(None);
+        };
+        if given.value == "-" {
+            return Ok(Some(Manifest::Stdin));
+        }
+        let path = self.directory.join(&given.value);
+        // A pipe (`/dev/fd/3`) is fine too, so only directories are refused.
+        if path.exists() && !path.is_dir() {
+            return Ok(Some(Manifest::File(path)));
+        }
+        let message = format!("{}: there is no file `{}`", given.title(), path.display());
+        let hint = "write one album/name a line into it, or use \"-\" to read standard input";
+        given.remark(problems, Remark::new(message).hint(hint));
+        Err(())
+    }
+
+    /// `Err` means that a problem was noted.
+    fn token(&self, problems: &mut Problems) -> Result<Option<SecretString>, ()> {
+        match (&self.raw.token_env, &self.raw.token_file) {
+            (None, None) => Ok(None),
+            (Some(_), Some(file)) => {
+                file.refuse(problems, "and `site.token_env` are both set; keep one");
+                Err(())
+            }
+            (Some(variable), None) => self.token_variable(variable, problems),
+            (None, Some(file)) => self.token_file(file, problems),
+        }
+    }
+
+    fn token_variable(
+        &self,
+        given: &Given<'_, String>,
+        problems: &mut Problems,
+    ) -> Result<Option<SecretString>, ()> {
+        let name = given.value.as_str();
+        if let Some(text) = self.environment.get(name) {
+            return credential(text).map(Some).map_err(|what| {
+                given.refuse(problems, format!("names the variable {name}, which {what}"));
+            });
+        }
+        // What is not shaped like a variable's name may be the token itself.
+        let remark = if is_variable_name(name) {
+            let message = format!("{}: the variable {name} is not set or empty", given.title());
+            let hint = format!(
+                "set {name} to the site's token in the environment, or in a .env file in {}",
+                shown_directory(self.directory)
+            );
+            Remark::new(message).hint(hint)
+        } else {
+            let message = format!("{} names no variable that is set", given.title());
+            Remark::new(message).hint(
+                "write the name of a variable there, such as \"SITE_TOKEN\", not the token itself",
+            )
+        };
+        given.remark(problems, remark);
+        Err(())
+    }
+
+    fn token_file(
+        &self,
+        given: &Given<'_, String>,
+        problems: &mut Problems,
+    ) -> Result<Option<SecretString>, ()> {
+        let path = self.directory.join(&given.value);
+        let what = match std::fs::read_to_string(&path) {
+            Ok(text) => match credential(&text) {
+                Ok(token) => return Ok(Some(token)),
+                Err(what) => format!("names the file `{}`, which {what}", path.display()),
+            },
+            Err(error) => format!("names the file `{}`: {error}", path.display()),
+        };
+        given.refuse(problems, what);
+        Err(())
+    }
+}
+
+fn shown_directory(directory: &Path) -> String {
+    if directory.as_os_str().is_empty() {
+        return "this directory".to_owned();
+    }
+    directory.display().to_string()
+}
+
+fn defaults(name: SiteName) -> SiteSettings {
+    SiteSettings {
+        name,
+        preset: Preset::Album,
+        base_url: Url::parse("http://127.0.0.1/").expect("the address is valid"),
+        token: None,
+        manifest: None,
+        pixels: PixelSource::Url(String::new()),
+        concurrency: 4,
+        requests_per_second: None,
+        recheck: Duration::from_secs(7 * 86_400),
+        timeout: Duration::from_secs(30),
+    }
+}
