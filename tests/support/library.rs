@@ -121,7 +121,7 @@ impl Library {
         let start = self.order.len();
         for i in start..start + n {
             let album = ALBUMS[i % ALBUMS.len()];
-            let title = format!("{} at {album}, page {i}", SUBJECTS[i % SUBJECTS.len()]);
+            let title = format!("{} at {album}, page {i:04}", SUBJECTS[i % SUBJECTS.len()]);
             let pool = photos::pool();
             let photo = FakePhoto::new(&title).pixels(Arc::clone(&pool[i % pool.len()]));
             let photo = if i % 3 == 0 { photo } else { photo.verified(0) };

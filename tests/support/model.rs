@@ -128,8 +128,9 @@ impl FakeModel {
     /// the service's own clients put it there.
     pub(crate) fn base_url(&self) -> String {
         match self.face() {
-            Face::OpenAi => format!("{}/v1", self.url()),
-            _ => self.url(),
+            Face::OpenAi | Face::Anthropic => format!("{}/v1", self.url()),
+            Face::Gemini => format!("{}/v1beta", self.url()),
+            Face::Ollama => self.url(),
         }
     }
 

@@ -50,6 +50,8 @@ impl Workspace {
         workspace.set("site.concurrency", 16);
         // Tests repeat runs at once and want every photo to be looked at.
         workspace.set("site.recheck", "0s");
+        workspace.set("context.album", true);
+        workspace.set("context.title", true);
         workspace.set("run.concurrency", 8);
         std::fs::create_dir_all(workspace.path("state")).expect("a scratch directory");
         workspace.list(site);
@@ -214,6 +216,24 @@ impl Workspace {
             })
             .expect("a query without parameters");
         rows.map(|row| row.expect("a readable row")).collect()
+    }
+}
+
+/// What the schema in `src/checkpoint` says, in the few places where a test
+/// can't see it from outside.
+impl Workspace {
+    /// Tries that photos have lost so far, over all of them.
+    pub(crate) fn tries(&self) -> i64 {
+        let rows = self.rows("SELECT coalesce(sum(tries), 0) AS tries FROM slots");
+        let tries = rows.first().and_then(|row| row["tries"].as_i64());
+        tries.expect("a run has made a state file")
+    }
+
+    /// The raw replies that are stored, as they are.
+    pub(crate) fn replies(&self) -> Vec<String> {
+        let rows = self.rows("SELECT reply FROM calls WHERE state = 'answered'");
+        let texts = rows.iter().filter_map(|row| row["reply"].as_str());
+        texts.map(str::to_owned).collect()
     }
 }
 

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OutputCap {
     /// `max_completion_tokens`, as at OpenAI.
-    #[default]
     MaxCompletionTokens,
     /// `max_tokens`, as at Mistral, Ollama and LM Studio.
     MaxTokens,
-    /// One of the two.
+    /// Exactly one of the two.
+    #[default]
     Either,
 }
 
