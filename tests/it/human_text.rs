@@ -1,0 +1,237 @@
+//! As a person who writes alt texts I never lose one to the machine, whenever I
+//! write it.
+
+use crate::support::{Act, FakeModel, FakePhoto, FakeSite, When, Workspace};
+use serde_json::json;
+
+const MINE: &str = "My sister waves from the pier";
+
+struct Story {
+    site: FakeSite,
+    model: FakeModel,
+    workspace: Workspace,
+    /// A photo in the middle of the library.
+    photo: String,
+}
+
+fn story() -> Story {
+    let (site, model) = (FakeSite::with_photos(8), FakeModel::openai());
+    let workspace = Workspace::album(&site, &model);
+    let photo = site.ids()[3].clone();
+    Story {
+        site,
+        model,
+        workspace,
+        photo,
+    }
+}
+
+impl Story {
+    /// Another model, so that `upgrade` has something to do.
+    fn better_model(&mut self) {
+        self.workspace.add_model("better", &self.model);
+        self.workspace.set("model", "better");
+    }
+}
+
+#[test]
+fn a_text_written_between_listing_and_write_survives_and_is_a_conflict() {
+    let Story {
+        site,
+        workspace,
+        photo,
+        ..
+    } = story();
+    site.edit_after(When::pixels().photo(&photo), &photo, MINE, Some(json!(1)));
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/conflict"), 1);
+    assert_eq!(output.number("/written"), 7);
+    assert_eq!(site.alt(&photo), MINE);
+    assert!(site.writes().iter().all(|write| write.photo != photo));
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/person"), 1);
+    assert_eq!(output.number("/conflict"), 0);
+}
+
+#[test]
+fn with_entity_tags_even_the_last_moment_is_safe() {
+    let Story {
+        site,
+        workspace,
+        photo,
+        ..
+    } = story();
+    site.with_etags();
+    // The second reading of a photo is the one right before the write.
+    let last_read = When::get().photo(&photo).nth(2);
+    site.edit_after(last_read, &photo, MINE, None);
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(site.alt(&photo), MINE);
+    assert_eq!(output.number("/conflict"), 1);
+}
+
+#[test]
+fn an_edit_of_our_text_makes_it_a_persons_for_good() {
+    let mut story = story();
+    let _ = story.workspace.run(&["run", "--json"]).expect(0);
+    let Story { site, photo, .. } = &story;
+    // The mark stays what it was: people forget to change it.
+    site.edit_by_person(photo, MINE, None);
+    let photo = photo.clone();
+    let output = story.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/person"), 1);
+    story.better_model();
+    let output = story
+        .workspace
+        .run(&["upgrade", "--json"])
+        .expect(0)
+        .counted();
+    assert_eq!(output.number("/skipped/person"), 1);
+    assert_eq!(output.number("/written"), 7);
+    assert_eq!(story.site.alt(&photo), MINE);
+}
+
+#[test]
+fn a_persons_text_stays_a_persons_even_when_it_becomes_ours_again_word_by_word() {
+    let mut story = story();
+    let _ = story.workspace.run(&["run", "--json"]).expect(0);
+    let photo = story.photo.clone();
+    let ours = story.site.alt(&photo);
+    story.site.edit_by_person(&photo, MINE, None);
+    let _ = story.workspace.run(&["run", "--json"]).expect(0);
+    story.site.edit_by_person(&photo, &ours, None);
+    story.better_model();
+    let output = story.workspace.run(&["upgrade", "--json"]).expect(0);
+    assert_eq!(output.number("/written"), 7);
+    assert_eq!(story.site.alt(&photo), ours);
+}
+
+#[test]
+fn our_text_is_a_persons_once_a_person_vouched_for_it() {
+    let mut story = story();
+    let _ = story.workspace.run(&["run", "--json"]).expect(0);
+    let photo = story.photo.clone();
+    let ours = story.site.alt(&photo);
+    story.site.edit_by_person(&photo, &ours, Some(json!(1)));
+    story.better_model();
+    let output = story
+        .workspace
+        .run(&["upgrade", "--json"])
+        .expect(0)
+        .counted();
+    assert_eq!(output.number("/skipped/person"), 1);
+    assert_eq!(output.number("/written"), 7);
+    assert_eq!(story.site.alt(&photo), ours);
+    assert_eq!(story.site.verified(&photo), Some(json!(1)));
+}
+
+#[test]
+fn a_text_that_a_person_cleared_stays_empty_until_somebody_asks() {
+    let Story {
+        site,
+        model,
+        workspace,
+        photo,
+    } = story();
+    let _ = workspace.run(&["run", "--json"]).expect(0);
+    site.edit_by_person(&photo, "", None);
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/cleared"), 1);
+    assert_eq!(model.count(), 8);
+    assert_eq!(site.alt(&photo), "");
+    let _ = workspace.run(&["fix", &photo, "--yes"]).expect(0);
+    assert_eq!(model.count(), 9);
+    assert_ne!(site.alt(&photo), "");
+}
+
+#[test]
+fn only_an_explicit_wish_replaces_a_persons_text() {
+    let Story {
+        site,
+        model,
+        workspace,
+        ..
+    } = story();
+    site.add("family/pier", FakePhoto::new("Pier").alt(MINE).verified(1));
+    workspace.list(&site);
+    let refused = workspace.run(&["fix", "family/pier", "--yes"]);
+    assert_ne!(refused.code, Some(0), "{refused}");
+    refused.says(&["--replace-human"]);
+    assert_eq!(model.count(), 0);
+    assert_eq!(site.alt("family/pier"), MINE);
+    // Without a terminal nobody can say yes.
+    let asked = workspace.run(&["fix", "family/pier", "--replace-human"]);
+    assert_ne!(asked.code, Some(0), "{asked}");
+    assert_eq!(site.alt("family/pier"), MINE);
+    let _ = workspace
+        .run(&["fix", "family/pier", "--replace-human", "--yes"])
+        .expect(0);
+    assert_eq!(Some(site.alt("family/pier")), model.captions().pop());
+    assert_eq!(site.verified("family/pier"), Some(json!(0)));
+}
+
+#[test]
+fn a_write_whose_reply_was_lost_is_settled_by_reading() {
+    let Story {
+        site,
+        model,
+        workspace,
+        photo,
+    } = story();
+    site.script(When::patch().photo(&photo).times(1), Act::lose_reply());
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/written"), 8);
+    let of_photo = |writes: Vec<crate::support::SiteWrite>| {
+        writes
+            .into_iter()
+            .filter(|write| write.photo == photo)
+            .count()
+    };
+    assert_eq!(of_photo(site.writes()), 1, "it was written, so not again");
+    assert_eq!(model.count(), 8);
+}
+
+#[test]
+fn a_write_that_never_arrived_is_tried_again_with_the_same_text() {
+    let Story {
+        site,
+        model,
+        workspace,
+        photo,
+    } = story();
+    site.script(When::patch().photo(&photo).times(1), Act::reset());
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/written"), 8);
+    assert_eq!(model.count(), 8);
+    assert!(model.captions().contains(&site.alt(&photo)));
+}
+
+#[test]
+fn a_person_who_writes_while_our_reply_is_lost_keeps_the_text() {
+    let Story {
+        site,
+        workspace,
+        photo,
+        ..
+    } = story();
+    site.script(When::patch().photo(&photo).times(1), Act::reset());
+    site.edit_after(When::patch().photo(&photo).nth(1), &photo, MINE, None);
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/conflict"), 1);
+    assert_eq!(site.alt(&photo), MINE);
+}
+
+#[test]
+fn a_site_that_only_pretends_to_store_a_text_is_found_out() {
+    let Story {
+        site,
+        workspace,
+        photo,
+        ..
+    } = story();
+    site.script(When::patch().photo(&photo), Act::keep_old());
+    let output = workspace.run(&["run", "--json"]).expect(3).counted();
+    assert_eq!(output.number("/failed"), 1);
+    assert_eq!(output.number("/written"), 7);
+    output.says(&[&photo]);
+}

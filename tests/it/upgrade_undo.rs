@@ -1,0 +1,186 @@
+//! As an owner I let a better model redo what the old one wrote, and take it
+//! back when I don't like it.
+
+use crate::support::{FakeModel, FakePhoto, FakeSite, SiteWrite, Workspace};
+use serde_json::json;
+
+const N: usize = 12;
+const MINE: &str = "The three of us on the summit";
+
+struct Story {
+    site: FakeSite,
+    old: FakeModel,
+    new: FakeModel,
+    workspace: Workspace,
+    /// What the old model wrote, by photo.
+    first: Vec<(String, String)>,
+    /// Photos whose text is a person's by now.
+    people: Vec<String>,
+}
+
+/// An archive that the old model has filled, in which people then changed one
+/// of our texts, vouched for one, cleared one and had one of their own.
+fn story() -> Story {
+    let (old, new) = (FakeModel::openai(), FakeModel::ollama());
+    let site = FakeSite::with_photos(N);
+    site.add("alps-2019/mine", FakePhoto::new("Mine").alt(MINE));
+    let mut workspace = Workspace::album(&site, &old);
+    let _ = workspace.run(&["run", "--json"]).expect(0).counted();
+    let ids = site.ids();
+    site.edit_by_person(&ids[1], MINE, None);
+    site.edit_by_person(&ids[2], &site.alt(&ids[2]), Some(json!(1)));
+    site.edit_by_person(&ids[3], "", None);
+    let people = vec![
+        ids[1].clone(),
+        ids[2].clone(),
+        ids[3].clone(),
+        "alps-2019/mine".to_owned(),
+    ];
+    let first = site.alts();
+    workspace.add_model("new", &new);
+    workspace.set("model", "new");
+    site.forget();
+    Story {
+        site,
+        old,
+        new,
+        workspace,
+        first,
+        people,
+    }
+}
+
+fn changed(writes: &[SiteWrite]) -> Vec<&str> {
+    let mut ids: Vec<&str> = writes.iter().map(|write| write.photo.as_str()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[test]
+fn an_upgrade_changes_exactly_our_own_unmodified_texts() {
+    let story = story();
+    let output = story
+        .workspace
+        .run(&["upgrade", "--json"])
+        .expect(0)
+        .counted();
+    assert_eq!(output.json()["mode"], "upgrade");
+    assert_eq!(output.number("/written"), N as u64 - 3);
+    let ours: Vec<String> = story.site.ids();
+    let mut ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+    ours.retain(|id| story.people.iter().all(|person| person != id));
+    ours.sort_unstable();
+    let writes = story.site.writes();
+    assert_eq!(changed(&writes), ours);
+    let captions = story.new.captions();
+    assert!(
+        writes
+            .iter()
+            .all(|write| captions.iter().any(|text| write.sent["alt"] == *text))
+    );
+    for (id, text) in story
+        .first
+        .iter()
+        .filter(|(id, _)| story.people.contains(id))
+    {
+        assert_eq!(story.site.alt(id), *text, "{id}");
+    }
+}
+
+#[test]
+fn an_upgrade_with_the_same_recipe_does_nothing() {
+    let story = story();
+    let _ = story.workspace.run(&["upgrade", "--json"]).expect(0);
+    story.site.forget();
+    story.new.forget();
+    for command in ["upgrade", "run"] {
+        let output = story
+            .workspace
+            .run(&[command, "--json"])
+            .expect(0)
+            .counted();
+        assert_eq!(output.number("/model_calls"), 0, "{command}");
+        assert!(story.site.writes().is_empty(), "{command}");
+    }
+    assert_eq!(story.new.count(), 0);
+}
+
+#[test]
+fn an_undo_puts_the_first_texts_back_for_good() {
+    let story = story();
+    let upgrade = story.workspace.run(&["upgrade", "--json"]).expect(0);
+    let run = upgrade.number("/run").to_string();
+    let _ = story
+        .workspace
+        .run(&["undo", &run, "--yes", "--json"])
+        .expect(0);
+    assert_eq!(story.site.alts(), story.first);
+    let (old, new) = (story.old.count(), story.new.count());
+    story.site.forget();
+    for command in ["run", "upgrade", "run"] {
+        let output = story
+            .workspace
+            .run(&[command, "--json"])
+            .expect(0)
+            .counted();
+        assert_eq!(output.number("/model_calls"), 0, "{command}");
+    }
+    assert!(story.site.writes().is_empty());
+    assert_eq!((old, new), (story.old.count(), story.new.count()));
+}
+
+#[test]
+fn an_undo_leaves_alone_what_a_person_changed_since() {
+    let story = story();
+    let upgrade = story.workspace.run(&["upgrade", "--json"]).expect(0);
+    let run = upgrade.number("/run").to_string();
+    let touched = story.site.ids()[5].clone();
+    story.site.edit_by_person(&touched, MINE, None);
+    let _ = story
+        .workspace
+        .run(&["undo", &run, "--yes", "--json"])
+        .expect(0);
+    for (id, text) in &story.first {
+        let wanted = if *id == touched { MINE } else { text };
+        assert_eq!(story.site.alt(id), wanted, "{id}");
+    }
+}
+
+#[test]
+fn an_undo_of_a_backfill_empties_the_texts_and_the_marks_again() {
+    let (site, model) = (FakeSite::with_photos(6), FakeModel::openai());
+    let before: Vec<_> = site.ids().iter().map(|id| site.photo(id).record).collect();
+    let workspace = Workspace::album(&site, &model);
+    let run = workspace
+        .run(&["run", "--json"])
+        .expect(0)
+        .number("/run")
+        .to_string();
+    // Without a yes, and without anybody to ask, nothing happens.
+    let asked = workspace.run(&["undo", &run]);
+    assert_ne!(asked.code, Some(0), "{asked}");
+    assert_eq!(site.writes().len(), 6);
+    let _ = workspace.run(&["undo", &run, "--yes"]).expect(0);
+    for (id, record) in site.ids().iter().zip(before) {
+        assert_eq!(site.alt(id), "");
+        // A missing mark can't be brought back, but it must not say "person".
+        if let Some(mark) = record.get("verified") {
+            assert_eq!(site.verified(id).as_ref(), Some(mark), "{id}");
+        } else {
+            assert_ne!(site.verified(id), Some(json!(1)), "{id}");
+        }
+    }
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/undone"), 6);
+    assert_eq!(model.count(), 6);
+}
+
+#[test]
+fn an_undo_of_a_run_that_never_was_says_so() {
+    let (site, model) = (FakeSite::with_photos(1), FakeModel::openai());
+    let workspace = Workspace::album(&site, &model);
+    let _ = workspace.run(&["run"]).expect(0);
+    let output = workspace.run(&["undo", "77", "--yes"]);
+    assert!(matches!(output.code, Some(1 | 2)), "{output}");
+    output.says(&["77"]);
+}

@@ -1,0 +1,32 @@
+//! What the tests from outside stand on: servers that behave like the real
+//! ones and misbehave on command, and scratch directories in which the real
+//! program runs.
+//!
+//! Nothing here uses a type of altfill. The servers are written from the
+//! published documentation of the services they stand for, so that a mistake
+//! in altfill's reading of it can't hide behind the same mistake here.
+//! Examples may use it too: `#[path = "../tests/support/mod.rs"] mod support;`.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "every user of this module needs another part of it"
+)]
+
+mod album;
+pub(crate) mod http;
+pub(crate) mod library;
+pub(crate) mod model;
+pub(crate) mod photos;
+pub(crate) mod program;
+pub(crate) mod script;
+pub(crate) mod site;
+pub(crate) mod workspace;
+
+pub(crate) use http::{Delivery, Reply, Request};
+pub(crate) use library::{FakePhoto, Library};
+pub(crate) use model::{Call, FakeModel, OutputCap};
+pub(crate) use program::{Output, Program, Running};
+pub(crate) use script::{Act, Fail, Place, Say, When};
+pub(crate) use site::{Author, Cleaning, FakeSite, PatchReply, SiteRequest, SiteWrite};
+pub(crate) use workspace::{MODEL_KEY, SITE_TOKEN, Workspace};
