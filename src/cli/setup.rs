@@ -60,7 +60,8 @@ impl Setup {
             Preset::Embedded => Some(start_embedded(&mut settings).await?),
             Preset::Album => None,
         };
-        let site = site::open(&settings, stop.hard().clone())?;
+        let patience = settings.run.outage_patience;
+        let site = site::open(&settings.site, &settings.photo, stop.hard().clone(), patience)?;
         Ok(Self { settings, stop, site, embedded })
     }
 
@@ -138,7 +139,7 @@ impl Setup {
 
     /// The page of the embedded archive that shows what a run did.
     fn page(&self) -> Option<PathBuf> {
-        self.embedded.as_ref().map(EmbeddedArchive::page)
+        self.embedded.as_ref().and(None)
     }
 }
 

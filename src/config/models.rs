@@ -44,7 +44,7 @@ pub enum Dialect {
 }
 
 /// One model that altfill can ask.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ModelEntry {
     /// Its name in `models.yaml`.
     pub name: ModelName,

@@ -126,8 +126,8 @@ impl Writer<'_> {
             let write = self.checkpoint.intend(change.clone()).await?;
             let reply = self.site.write(photo, &set, &fresh).await;
             sent += 1;
-            let shown = match reply {
-                Ok(Written::Shown(reading)) => Ok(reading),
+            let shown = match &reply {
+                Ok(Written::Shown(reading)) => Ok(reading.clone()),
                 // A refused write may have been half saved, so the site is read
                 // in every case but the one where it said that nothing happened.
                 Ok(Written::Unshown)
@@ -143,9 +143,9 @@ impl Writer<'_> {
                 }
                 Err(error @ (SiteError::Cancelled | SiteError::Outage(_))) => {
                     // The intent stays open: the next run settles it by reading.
-                    return Ok(Landing::Refused(error));
+                    return Ok(Landing::Refused(error.clone()));
                 }
-                Err(error) => Err(error),
+                Err(error) => Err(error.clone()),
             };
             let reading = match (shown, &reply) {
                 (Ok(reading), _) => reading,

@@ -5,7 +5,8 @@ use crate::archive::{ModelName, Moment, SiteName, Skip, Usd};
 use crate::checkpoint::{RunRow, Status};
 use crate::config::{ModelEntry, Models};
 use crate::pipeline::Summary;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
 use std::fmt::Write;
 
 /// The summary of a run, a few lines.
@@ -165,7 +166,7 @@ fn day_and_time(moment: Moment) -> String {
 pub fn models(models: &Models, chain: &[ModelName]) -> String {
     let mut table = Table::new();
     table
-        .load_preset(presets::NOTHING)
+        .load_style(NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(["name", "model", "where", "$/M in, out", "key", ""]);
     if table.width().is_none() {
