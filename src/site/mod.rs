@@ -1,4 +1,26 @@
 //! The one contract with the archive's owner, and all HTTP to the CMS.
+//!
+//! A site is described, not programmed: [`open`] takes a description (a preset
+//! is one as a TOML file) and gives the one implementation that follows it.
+
+mod address;
+mod body;
+mod credentials;
+mod description;
+mod folder;
+mod guard;
+mod http;
+mod listing;
+mod open;
+mod parcel;
+mod patience;
+mod pixels;
+mod rest;
+
+#[cfg(test)]
+mod tests;
+
+pub use open::open;
 
 use crate::archive::{PhotoId, PixelVersion, Pixels, Reading, Tag};
 use async_trait::async_trait;
@@ -20,6 +42,19 @@ pub enum Written {
     Shown(Reading),
     /// Accepted, but the reply shows nothing: read again to confirm.
     Unshown,
+}
+
+/// Requests that were sent to a site; those that found no connection are not
+/// counted, repeated ones each time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Reads of metadata, those included that probe the credentials or whether
+    /// the site is up.
+    pub reads: u64,
+    /// Updates, successful or not.
+    pub writes: u64,
+    /// Requests for images or their headers.
+    pub pixels: u64,
 }
 
 /// What is known of a site before the first photo.
@@ -57,7 +92,7 @@ pub enum SiteError {
     /// Credentials or settings are wrong: nothing can succeed.
     #[error("{0}")]
     Settings(String),
-    /// The run is being stopped.
+    /// The run is being stopped. A write that ends so was not executed.
     #[error("stopped")]
     Cancelled,
 }
@@ -90,17 +125,23 @@ pub trait Site: Send + Sync {
     async fn read(&self, id: &PhotoId) -> Result<Reading, SiteError>;
 
     /// Which version of the image the site has now, without fetching it;
-    /// `None` where the site doesn't say.
+    /// `None` where the site doesn't say. The same as [`Site::pixels`] gives as
+    /// long as the image is the same.
     async fn pixel_version(&self, id: &PhotoId) -> Result<Option<PixelVersion>, SiteError>;
 
     /// Fetches the image.
     async fn pixels(&self, id: &PhotoId) -> Result<Pixels, SiteError>;
 
     /// Sends one change-set, on the strength of what was `read` right before.
+    /// Only fields that differ from it are sent, with the tag. A write that may
+    /// have arrived is never repeated here.
     async fn write(
         &self,
         id: &PhotoId,
         change: &ChangeSet,
         read: &Reading,
     ) -> Result<Written, SiteError>;
+
+    /// The requests sent so far, for the summary.
+    fn traffic(&self) -> Traffic;
 }

@@ -1,0 +1,114 @@
+//! Requests and answers, and what all requests to a site share.
+
+use super::Traffic;
+use super::address::shown;
+use super::patience::Target;
+use crate::archive::PhotoId;
+use crate::pace::Pace;
+use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::{Method, StatusCode};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// What all requests to a site share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) pace: Pace,
+    pub(super) stop: CancellationToken,
+    pub(super) reads: AtomicU64,
+    pub(super) writes: AtomicU64,
+    pub(super) pixels: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(pace: Pace, stop: CancellationToken) -> Self {
+        Self {
+            pace,
+            stop,
+            reads: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            pixels: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        Traffic {
+            reads: self.reads.load(Ordering::Relaxed),
+            writes: self.writes.load(Ordering::Relaxed),
+            pixels: self.pixels.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What a request is for: how it is counted, and whether it may be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Shows something; may be repeated.
+    Read,
+    /// Changes something; repeated only if it certainly was not executed.
+    Write,
+    /// Fetches an image or its headers; may be repeated.
+    Pixels,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) struct Parcel {
+    pub(super) photo: PhotoId,
+    pub(super) purpose: Purpose,
+    pub(super) target: Target,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<String>,
+    /// Bytes of the answer's body at most.
+    pub(super) most: u64,
+}
+
+/// An answer that is not to be asked for again.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Body,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// It is larger than asked for; nothing of it was kept.
+    TooLarge,
+}
+
+impl Answer {
+    /// A header's value, where it is readable text.
+    pub(super) fn header(&self, name: impl Into<HeaderName>) -> Option<&str> {
+        self.headers.get(name.into())?.to_str().ok()
+    }
+
+    /// The body, empty where it was too large.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Whole(bytes) => bytes,
+            Body::TooLarge => &[],
+        }
+    }
+}
+
+impl fmt::Display for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.photo, self.method, shown(&self.url))
+    }
+}
+
+/// `503 Service Unavailable`; the bare number where it has no name.
+pub(super) fn status_text(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
