@@ -10,6 +10,7 @@
 
 pub mod archive;
 pub mod config;
+pub mod demo;
 pub mod model;
 pub mod pace;
 pub mod photo;
