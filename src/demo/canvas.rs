@@ -94,7 +94,7 @@ pub(super) struct Canvas {
 
 impl Canvas {
     pub(super) fn new(width: usize, height: usize) -> Self {
-        let pixels = vec![WHITE; width * height];
+        let pixels = vec![[0.0; 3]; width * height];
         Self {
             width,
             height,
@@ -237,18 +237,22 @@ impl Canvas {
         let grain: Vec<f32> = (0..4096)
             .map(|_| (chance.f32() + chance.f32() - 1.0) * 7.0)
             .collect();
-        let mut bytes = Vec::with_capacity(self.pixels.len() * 3);
-        for y in 0..self.height {
-            let down = (y as f32 / self.height as f32 - 0.5).powi(2);
+        let from_middle = |place: usize, whole: usize| (place as f32 / whole as f32 - 0.5).powi(2);
+        let across: Vec<f32> = (0..self.width)
+            .map(|x| from_middle(x, self.width))
+            .collect();
+        let mut bytes = vec![0; self.pixels.len() * 3];
+        let rows = bytes.chunks_exact_mut(self.width * 3);
+        for (y, (row, pixels)) in rows.zip(self.pixels.chunks_exact(self.width)).enumerate() {
+            let down = from_middle(y, self.height);
             let first = chance.usize(..4096);
             for x in 0..self.width {
-                let across = x as f32 / self.width as f32 - 0.5;
-                let light = 255.0 * (1.0 - 0.35 * (across * across + down));
-                let pixel = self.pixels[y * self.width + x];
+                let light = 255.0 * (1.0 - 0.35 * (across[x] + down));
                 let noise = grain[(first + x) & 4095];
-                bytes.push((pixel[0] * light + noise) as u8);
-                bytes.push((pixel[1] * light + noise) as u8);
-                bytes.push((pixel[2] * light + noise) as u8);
+                let [red, green, blue] = pixels[x];
+                row[3 * x] = (red * light + noise) as u8;
+                row[3 * x + 1] = (green * light + noise) as u8;
+                row[3 * x + 2] = (blue * light + noise) as u8;
             }
         }
         bytes

@@ -252,17 +252,25 @@ impl Painter {
         );
         let haze = self.palette.sky[2];
         let (sun, width) = (self.sun, self.canvas.width);
+        let valley = mix(rock, haze, 0.4);
         self.below(&crest, foot + tall, |x, y, depth| {
+            if y > foot {
+                return valley;
+            }
             // A facet keeps the slope of the crest up-hill of it, aslant.
-            let aslant = 0.45 * depth * (0.6 + clouded(x as f32 / 40.0, y / 60.0, 2, seed));
+            let aslant = 0.45 * depth * (0.8 + 0.3 * noise(x as f32 / 70.0, y / 110.0, seed));
             let side = if x as f32 > sun { -1.0 } else { 1.0 };
             let facet = (x as f32 + aslant * side).clamp(3.0, width as f32 - 4.0) as usize;
             let slope = (crest[facet + 3] - crest[facet - 3]) * side;
             let light = step(-4.0, 4.0, slope);
-            let level = (foot - y) / tall + 0.16 * noise(x as f32 / 9.0, y / 7.0, seed);
-            let white = step(snow_line, snow_line + 0.08, level + 0.1 * light);
-            let face = mix(mix(dark, rock, light), mix(blue, snow, light), white);
-            mix(face, haze, 0.4 * (1.0 - level).clamp(0.0, 1.0))
+            let level = (foot - y) / tall;
+            let mut face = mix(dark, rock, light);
+            if level > snow_line - 0.26 {
+                let edge = level + 0.1 * light + 0.16 * noise(x as f32 / 9.0, y / 7.0, seed);
+                let white = step(snow_line, snow_line + 0.08, edge);
+                face = mix(face, mix(blue, snow, light), white);
+            }
+            mix(face, haze, 0.4 * (1.0 - level))
         });
     }
 
@@ -327,10 +335,12 @@ impl Painter {
         let (seed, unit, shore) = (self.chance.u32(..), self.unit, self.at(0.0, y).1);
         let tint = mix(self.palette.sky[0], self.lit(hex(0x1f_4a5c)), 0.5);
         let (width, height) = (self.canvas.width, self.canvas.height);
-        let glint = self.glint.unwrap_or(tint);
+        let (glint, strength) = self
+            .glint
+            .map_or((tint, 0.0), |glint| (glint, waves.sqrt()));
         let glitter: Vec<f32> = (0..width)
             .map(|x| (x as f32 - self.sun).abs() / (0.16 * unit))
-            .map(|aside| waves.sqrt() * (1.0 - aside).max(0.0))
+            .map(|aside| strength * (1.0 - aside).max(0.0))
             .collect();
         for row in shore as usize..height {
             let below = row as f32 - shore;
