@@ -29,7 +29,9 @@ pub(super) async fn adopt(
         trusted && (yes || asks.confirm("Make these texts ours?").unwrap_or(false))
     };
     let job = async |parts| pipeline::adopt(parts, confirm).await;
-    let exit = setup.carry_out(plan, Access::Record, args.json, output, job).await?;
+    let exit = setup
+        .carry_out(plan, Access::Record, args.json, output, job)
+        .await?;
     if untrusted && exit == Exit::Done {
         let message = "this site tags every text as machine-made by itself, a person's too, so the \
                        tag proves little; nothing was adopted";
@@ -40,7 +42,10 @@ pub(super) async fn adopt(
 }
 
 fn show(found: &Adoptable, output: &Output) {
-    output.say(&format!("{} machine-tagged texts are not in our record, such as:", found.count));
+    output.say(&format!(
+        "{} machine-tagged texts are not in our record, such as:",
+        found.count
+    ));
     for (photo, text) in &found.samples {
         output.say(&format!("  {photo}: {text}"));
     }

@@ -41,11 +41,15 @@ pub(super) struct Global {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Fill in missing alt text
-    #[command(after_help = "Examples:\n  altfill run --dry-run\n  altfill run --preview --limit 20\n  \
-                            altfill run --album holidays-2024 --max-cost 1.50")]
+    #[command(
+        after_help = "Examples:\n  altfill run --dry-run\n  altfill run --preview --limit 20\n  \
+                            altfill run --album holidays-2024 --max-cost 1.50"
+    )]
     Run(Run),
     /// Make our own texts anew with the current model and prompt
-    #[command(after_help = "Examples:\n  altfill upgrade --dry-run\n  altfill upgrade --from llava-13b")]
+    #[command(
+        after_help = "Examples:\n  altfill upgrade --dry-run\n  altfill upgrade --from llava-13b"
+    )]
     Upgrade(Upgrade),
     /// Fix one photo, now
     #[command(after_help = "Examples:\n  altfill fix holidays/beach\n  \

@@ -52,7 +52,9 @@ impl Exit {
     /// The exit of what could not begin.
     pub(super) fn of_error(error: &anyhow::Error) -> Self {
         let state = error.downcast_ref::<CheckpointError>().or_else(|| {
-            error.downcast_ref::<RunError>().map(|RunError::Checkpoint(state)| state)
+            error
+                .downcast_ref::<RunError>()
+                .map(|RunError::Checkpoint(state)| state)
         });
         if let Some(CheckpointError::Locked(_)) = state {
             return Self::Locked;
@@ -72,7 +74,10 @@ pub(super) struct Usage {
 
 impl Usage {
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: Some(hint.into()) }
+        Self {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use super::setup::{Access, Setup};
 use crate::archive::{Mode, PhotoId, Skip};
 use crate::pipeline::{self, Action, Finished, Given, Plan};
 use crate::policy::Freshness;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) async fn fix(global: &Global, args: args::Fix, output: &Output) -> anyhow::Result<Exit> {
     let given = given(&args)?;
@@ -19,12 +21,18 @@ pub(super) async fn fix(global: &Global, args: args::Fix, output: &Output) -> an
         ..Plan::new(Mode::Fix, &setup.settings)
     };
     if !args.replace_human || args.yes {
-        let exit = setup.carry_out(plan, Access::Record, args.with.json, output, async |parts| {
+        let refused = AtomicBool::new(false);
+        let job = async |parts| {
             let finished = pipeline::run(parts).await?;
-            explain(&finished, &args.id, output);
+            refused.store(explain(&finished, &args.id, output), Ordering::Relaxed);
             Ok(finished)
-        });
-        return exit.await;
+        };
+        let exit = setup
+            .carry_out(plan, Access::Record, args.with.json, output, job)
+            .await?;
+        // The photo that was asked for was not done, and a script should know.
+        let refused = refused.load(Ordering::Relaxed) && exit == Exit::Done;
+        return Ok(if refused { Exit::SomeFailed } else { exit });
     }
     let Some((before, after)) = preview(&setup, &plan, output).await? else {
         return Ok(Exit::SomeFailed);
@@ -35,15 +43,22 @@ pub(super) async fn fix(global: &Global, args: args::Fix, output: &Output) -> an
         return Ok(Exit::Done);
     }
     // The draft that was shown is the one that is written.
-    let plan = Plan { freshness: Freshness::Reuse, ..plan };
-    setup.carry_out(plan, Access::Record, args.with.json, output, pipeline::run).await
+    let plan = Plan {
+        freshness: Freshness::Reuse,
+        ..plan
+    };
+    setup
+        .carry_out(plan, Access::Record, args.with.json, output, pipeline::run)
+        .await
 }
 
 fn given(args: &args::Fix) -> anyhow::Result<Option<Given>> {
     if args.decorative {
         return Ok(Some(Given::Decorative));
     }
-    let Some(text) = &args.text else { return Ok(None) };
+    let Some(text) = &args.text else {
+        return Ok(None);
+    };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.is_empty() {
         let hint = "give the text, or --decorative for a photo that is to have none";
@@ -64,15 +79,21 @@ async fn preview(
         Some(Given::Text(text)) => text.clone(),
         Some(Given::Decorative) => "(no text: decorative)".to_owned(),
         None => {
-            let plan = Plan { action: Action::Preview, ..plan.clone() };
-            let drafts = std::sync::Arc::new(std::sync::Mutex::new(None));
-            let kept = std::sync::Arc::clone(&drafts);
+            let plan = Plan {
+                action: Action::Preview,
+                ..plan.clone()
+            };
+            let drafts = Arc::new(Mutex::new(None));
+            let kept = Arc::clone(&drafts);
             let job = async move |mut parts: pipeline::Parts| {
-                parts.observer = std::sync::Arc::new(Keep { kept, next: parts.observer });
+                parts.observer = Arc::new(Keep {
+                    kept,
+                    next: parts.observer,
+                });
                 pipeline::run(parts).await
             };
             setup.execute(plan, Access::Record, output, job).await?;
-            let draft = drafts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            let draft = drafts.lock().unwrap_or_else(PoisonError::into_inner).take();
             let Some(draft) = draft else { return Ok(None) };
             draft
         }
@@ -82,8 +103,8 @@ async fn preview(
 
 /// Passes events on, and keeps the draft's text.
 struct Keep {
-    kept: std::sync::Arc<std::sync::Mutex<Option<String>>>,
-    next: std::sync::Arc<dyn pipeline::Observer>,
+    kept: Arc<Mutex<Option<String>>>,
+    next: Arc<dyn pipeline::Observer>,
 }
 
 impl pipeline::Observer for Keep {
@@ -91,22 +112,25 @@ impl pipeline::Observer for Keep {
         if let pipeline::Event::Settled(settled) = event
             && let pipeline::Outcome::Waiting { text } = &settled.outcome
         {
-            let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             *kept = Some(text.clone());
         }
         self.next.event(event);
     }
 }
 
-/// Says why nothing was done, where nothing was done.
-fn explain(finished: &Finished, id: &str, output: &Output) {
+/// Says why nothing was done, where nothing was done; and whether that is so.
+fn explain(finished: &Finished, id: &str, output: &Output) -> bool {
     let skipped = finished.summary.skipped;
     if skipped.get(Skip::Person) > 0 {
-        output.say(&format!("{id} has a text by a person; --replace-human replaces it"));
+        output.say(&format!(
+            "{id} has a text by a person; --replace-human replaces it"
+        ));
     } else if skipped.get(Skip::Unproven) > 0 {
         output.say(&format!(
             "{id} is tagged machine-made, but not by our record; `altfill adopt` makes such texts \
              ours, --replace-human replaces this one"
         ));
     }
+    skipped.total() > 0
 }

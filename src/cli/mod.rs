@@ -29,7 +29,9 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let output = Output::new(&args);
     output.start_logging();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let exit = match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(command(args, &output));

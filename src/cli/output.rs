@@ -49,7 +49,12 @@ impl Output {
         if !terminal || volume == Volume::Quiet {
             bars.set_draw_target(ProgressDrawTarget::hidden());
         }
-        Self { bars, volume, terminal, level }
+        Self {
+            bars,
+            volume,
+            terminal,
+            level,
+        }
     }
 
     pub(super) fn bars(&self) -> &MultiProgress {
@@ -71,11 +76,12 @@ impl Output {
 
     /// A line of data.
     pub(super) fn data(&self, text: &str) -> anyhow::Result<()> {
-        self.bars.suspend(|| match writeln!(anstream::stdout(), "{text}") {
-            // Whoever read our output has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        })
+        self.bars
+            .suspend(|| match writeln!(anstream::stdout(), "{text}") {
+                // Whoever read our output has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                other => Ok(other?),
+            })
     }
 
     /// A line for people, above the bars.
@@ -114,7 +120,9 @@ impl Output {
             let hint = "look at what is shown above, then run it again with --yes";
             return Err(Usage::new(format!("nobody is there to answer: {question}"), hint).into());
         }
-        let confirm = dialoguer::Confirm::new().with_prompt(question).default(false);
+        let confirm = dialoguer::Confirm::new()
+            .with_prompt(question)
+            .default(false);
         Ok(self.bars.suspend(|| confirm.interact())?)
     }
 }
@@ -126,9 +134,11 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(error) = error.downcast_ref::<Usage>() {
         return error.hint.clone();
     }
-    let state = error
-        .downcast_ref::<CheckpointError>()
-        .or_else(|| error.downcast_ref::<RunError>().map(|RunError::Checkpoint(state)| state));
+    let state = error.downcast_ref::<CheckpointError>().or_else(|| {
+        error
+            .downcast_ref::<RunError>()
+            .map(|RunError::Checkpoint(state)| state)
+    });
     state.map(|state| state.hint().to_owned())
 }
 

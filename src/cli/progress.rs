@@ -50,7 +50,12 @@ impl Progress {
             cost: None,
             said: Instant::now(),
         };
-        Self { output: output.clone(), photos, waiting, state: Mutex::new(state) }
+        Self {
+            output: output.clone(),
+            photos,
+            waiting,
+            state: Mutex::new(state),
+        }
     }
 
     /// Takes the bars away.
@@ -126,7 +131,11 @@ impl Progress {
 impl State {
     fn message(&self) -> String {
         let mut parts = vec![format!("{} written", self.written)];
-        for (count, word) in [(self.kept, "kept"), (self.held, "held"), (self.failed, "failed")] {
+        for (count, word) in [
+            (self.kept, "kept"),
+            (self.held, "held"),
+            (self.failed, "failed"),
+        ] {
             if count > 0 {
                 parts.push(format!("{count} {word}"));
             }
@@ -152,7 +161,14 @@ impl Observer for Progress {
                 self.output.say(&format!("run {run}: {what}"));
             }
             Event::Listed(count) => self.photos.set_length(*count),
-            Event::Called { model, photo, took, usage, cost, problem } => {
+            Event::Called {
+                model,
+                photo,
+                took,
+                usage,
+                cost,
+                problem,
+            } => {
                 self.waiting.set_message("");
                 if let Some(cost) = cost {
                     *self.state().cost.get_or_insert(0.0) += cost.0;
@@ -166,8 +182,9 @@ impl Observer for Progress {
                     let cost = cost.map_or_else(|| "no price".to_owned(), |cost| cost.to_string());
                     let end = problem.as_deref().unwrap_or("ok");
                     let ms = took.as_millis();
-                    self.output
-                        .say(&format!("call    {about}: {model}, {ms} ms, {tokens}, {cost}: {end}"));
+                    self.output.say(&format!(
+                        "call    {about}: {model}, {ms} ms, {tokens}, {cost}: {end}"
+                    ));
                 }
             }
             Event::Waiting { whom, wait, why } => {
@@ -187,7 +204,9 @@ impl Observer for Progress {
             Event::Settled(settled) => self.settled(settled),
             Event::Stopping(ended) => {
                 let why = ended.as_str();
-                self.output.say(&format!("stopping ({why}): no new calls; finishing what is in flight"));
+                self.output.say(&format!(
+                    "stopping ({why}): no new calls; finishing what is in flight"
+                ));
             }
             Event::Notice(text) => self.output.say(text),
             Event::Wanted(_) => {}

@@ -4,15 +4,11 @@ use super::args::{self, Global};
 use super::exit::Exit;
 use super::output::Output;
 use super::setup::{Access, Setup};
-use crate::archive::{ModelName, Mode, Moment, PhotoId};
+use crate::archive::{Mode, ModelName, Moment, PhotoId};
 use crate::pipeline::{self, Action, Plan};
 use crate::policy::Narrow;
 
-pub(super) async fn run(
-    global: &Global,
-    args: args::Run,
-    output: &Output,
-) -> anyhow::Result<Exit> {
+pub(super) async fn run(global: &Global, args: args::Run, output: &Output) -> anyhow::Result<Exit> {
     carry_out(global, Mode::Backfill, Narrow::default(), args, output).await
 }
 
@@ -25,7 +21,11 @@ pub(super) async fn upgrade(
         let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         Moment(Moment::now().0.saturating_sub(age))
     });
-    let narrow = Narrow { from: args.from.map(ModelName::new), older_than, below: args.below };
+    let narrow = Narrow {
+        from: args.from.map(ModelName::new),
+        older_than,
+        below: args.below,
+    };
     carry_out(global, Mode::Upgrade, narrow, args.run, output).await
 }
 
@@ -42,7 +42,11 @@ async fn carry_out(
         (false, true) => Action::Preview,
         (false, false) => Action::Write,
     };
-    let access = if action == Action::DryRun { Access::Look } else { Access::Record };
+    let access = if action == Action::DryRun {
+        Access::Look
+    } else {
+        Access::Record
+    };
     let plan = Plan {
         action,
         narrow,
@@ -51,5 +55,7 @@ async fn carry_out(
         limit: args.limit,
         ..Plan::new(mode, &setup.settings)
     };
-    setup.carry_out(plan, access, args.with.json, output, pipeline::run).await
+    setup
+        .carry_out(plan, access, args.with.json, output, pipeline::run)
+        .await
 }

@@ -61,8 +61,18 @@ impl Setup {
             Preset::Album => None,
         };
         let patience = settings.run.outage_patience;
-        let site = site::open(&settings.site, &settings.photo, stop.hard().clone(), patience)?;
-        Ok(Self { settings, stop, site, embedded })
+        let site = site::open(
+            &settings.site,
+            &settings.photo,
+            stop.hard().clone(),
+            patience,
+        )?;
+        Ok(Self {
+            settings,
+            stop,
+            site,
+            embedded,
+        })
     }
 
     /// Opens the state file; the lock is held as long as the guard lives.
@@ -95,7 +105,10 @@ impl Setup {
         } else if output.volume > super::output::Volume::Quiet {
             output.data(&report::terminal::summary(&finished.summary))?;
             if let Some(page) = self.page() {
-                output.data(&format!("Look at the photos and their alt texts: {}", page.display()))?;
+                output.data(&format!(
+                    "Look at the photos and their alt texts: {}",
+                    page.display()
+                ))?;
             }
         }
         if let Some(Why::Fatal(fatal)) = &finished.why {
@@ -121,7 +134,11 @@ impl Setup {
                 | crate::archive::Mode::Upgrade
                 | crate::archive::Mode::Fix
         ) && plan.given.is_none();
-        let chain = if asks_models { Chain::connect(&self.settings)? } else { Chain::empty() };
+        let chain = if asks_models {
+            Chain::connect(&self.settings)?
+        } else {
+            Chain::empty()
+        };
         let (checkpoint, _lock) = self.state(access)?;
         let progress = Arc::new(Progress::new(output));
         let finished = job(Parts {
@@ -146,10 +163,17 @@ impl Setup {
 /// Starts the embedded archive beside the state file, and points the settings
 /// at it.
 async fn start_embedded(settings: &mut Settings) -> anyhow::Result<EmbeddedArchive> {
-    let folder = settings.state.parent().map_or_else(PathBuf::new, PathBuf::from).join("embedded");
-    let archive = EmbeddedArchive::start(&folder)
-        .await
-        .with_context(|| format!("could not start the embedded archive in {}", folder.display()))?;
+    let folder = settings
+        .state
+        .parent()
+        .map_or_else(PathBuf::new, PathBuf::from)
+        .join("embedded");
+    let archive = EmbeddedArchive::start(&folder).await.with_context(|| {
+        format!(
+            "could not start the embedded archive in {}",
+            folder.display()
+        )
+    })?;
     let site = &mut settings.site;
     site.base_url = archive.base_url.clone();
     site.token = Some(archive.token.clone());

@@ -6,9 +6,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Listens until the process ends.
 pub(super) fn listen(stop: Stop) {
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        ) else {
             // Without handlers a signal ends the process at once, which the
             // checkpoint survives as well.
             return;

@@ -22,7 +22,12 @@ pub(super) async fn undo(
         let last = checkpoint.last_runs(1).await?;
         let hint = last.first().map_or_else(
             || "there was no run yet".to_owned(),
-            |last| format!("the last run is {}; `altfill status` lists them", last.number),
+            |last| {
+                format!(
+                    "the last run is {}; `altfill status` lists them",
+                    last.number
+                )
+            },
         );
         return Err(Usage::new(format!("there is no run {target}"), hint).into());
     };
@@ -36,18 +41,29 @@ pub(super) async fn undo(
         let count = writes.len();
         for write in writes.iter().take(SHOWN) {
             let now = write.kept.as_deref().unwrap_or(&write.sent.0);
-            let before = if write.before.0.is_empty() { "(no text)" } else { &write.before.0 };
-            output.say(&format!("{}\n  now:    {now}\n  before: {before}", write.photo));
+            let before = if write.before.0.is_empty() {
+                "(no text)"
+            } else {
+                &write.before.0
+            };
+            output.say(&format!(
+                "{}\n  now:    {now}\n  before: {before}",
+                write.photo
+            ));
         }
         if count > SHOWN {
             output.say(&format!("and {} more", count - SHOWN));
         }
-        if !output.confirm(&format!("Put back {count} texts that run {target} replaced?"))? {
+        if !output.confirm(&format!(
+            "Put back {count} texts that run {target} replaced?"
+        ))? {
             return Ok(Exit::Done);
         }
     }
     let setup = Setup::with_settings(settings).await?;
     let plan = Plan::new(Mode::Undo, &setup.settings);
     let job = async |parts| pipeline::undo(parts, target).await;
-    setup.carry_out(plan, Access::Record, args.json, output, job).await
+    setup
+        .carry_out(plan, Access::Record, args.json, output, job)
+        .await
 }

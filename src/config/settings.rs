@@ -91,6 +91,8 @@ pub struct SiteSettings {
     pub base_url: Url,
     /// The credential, where the site needs one.
     pub token: Option<SecretString>,
+    /// Where the credential comes from, in words for people.
+    pub token_from: Option<String>,
     /// The list of photos; `None` means the walk through `pixels.dir`.
     pub manifest: Option<Manifest>,
     /// Where pixels come from.

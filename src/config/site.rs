@@ -148,6 +148,7 @@ impl Parts<'_> {
             settings: SiteSettings {
                 base_url: url,
                 token: token.ok()?,
+                token_from: self.token_from(),
                 manifest: manifest.ok()?,
                 pixels: pixels?,
                 ..defaults(SiteName::new(name))
@@ -244,6 +245,15 @@ impl Parts<'_> {
         }
     }
 
+    fn token_from(&self) -> Option<String> {
+        let variable = self.raw.token_env.as_ref().map(|given| &given.value);
+        let file = self.raw.token_file.as_ref().map(|given| &given.value);
+        variable
+            .filter(|name| is_variable_name(name))
+            .map(|name| format!("the variable {name}"))
+            .or_else(|| file.map(|file| format!("the file {file}")))
+    }
+
     fn token_variable(
         &self,
         given: &Given<'_, String>,
@@ -304,6 +314,7 @@ fn defaults(name: SiteName) -> SiteSettings {
         preset: Preset::Album,
         base_url: Url::parse("http://127.0.0.1/").expect("the address is valid"),
         token: None,
+        token_from: None,
         manifest: None,
         pixels: PixelSource::Url(String::new()),
         concurrency: 4,

@@ -41,7 +41,11 @@ pub async fn adopt(
                 return Ok(());
             }
             let confirmed = tokio::task::spawn_blocking(move || confirm(&adoptable)).await;
-            if confirmed.unwrap_or(false) { take(shared).await } else { Ok(()) }
+            if confirmed.unwrap_or(false) {
+                take(shared).await
+            } else {
+                Ok(())
+            }
         };
         if let Err(error) = outcome.await {
             shared.stop.broken_state(&error);
@@ -54,10 +58,18 @@ async fn survey(shared: &Shared) -> Result<Adoptable, CheckpointError> {
     let mut found = Adoptable::default();
     let mut after = None;
     loop {
-        let page = shared.checkpoint.photos_owned_by(Owner::Unproven, after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(found) };
+        let page = shared
+            .checkpoint
+            .photos_owned_by(Owner::Unproven, after, PAGE)
+            .await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(found);
+        };
         after = Some(last.clone());
-        for (photo, text) in page.into_iter().filter(|(photo, _)| shared.plan.selects(photo)) {
+        for (photo, text) in page
+            .into_iter()
+            .filter(|(photo, _)| shared.plan.selects(photo))
+        {
             found.count += 1;
             // Reservoir sampling: every text has the same chance to be shown.
             if found.samples.len() < SAMPLES {
@@ -75,8 +87,13 @@ async fn survey(shared: &Shared) -> Result<Adoptable, CheckpointError> {
 async fn take(shared: &Arc<Shared>) -> Result<(), CheckpointError> {
     let mut after = None;
     loop {
-        let page = shared.checkpoint.photos_owned_by(Owner::Unproven, after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let page = shared
+            .checkpoint
+            .photos_owned_by(Owner::Unproven, after, PAGE)
+            .await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
         after = Some(last.clone());
         for (photo, _) in page {
             if shared.stop.asked() {
@@ -102,13 +119,22 @@ async fn one(shared: &Shared, photo: PhotoId) -> Result<(), CheckpointError> {
     };
     let plan = &shared.plan;
     let photos = vec![photo.clone()];
-    let admitted =
-        shared.checkpoint.admit(shared.run, photos, plan.kind, &plan.language).await?.remove(0);
+    let admitted = shared
+        .checkpoint
+        .admit(shared.run, photos, plan.kind, &plan.language)
+        .await?
+        .remove(0);
     let text = reading.alt_text().to_owned();
     let owner = policy::owner(&text, reading.tag, &admitted.record, &photo);
     if owner != Owner::Unproven {
         let cleared = policy::cleared(&text, &admitted.record);
-        let look = Look { slot: admitted.slot, reading, owner, cleared, at: Moment::now() };
+        let look = Look {
+            slot: admitted.slot,
+            reading,
+            owner,
+            cleared,
+            at: Moment::now(),
+        };
         shared.checkpoint.note_look(look).await?;
         shared.notice(format!("{photo} changed meanwhile and is not adopted"));
         return Ok(());

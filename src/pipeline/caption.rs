@@ -23,12 +23,25 @@ use tokio::time::Instant;
 /// the photo that brings the model down.
 const OUTAGES_OF_ONE_PHOTO: u32 = 3;
 
+/// Failures of one photo, each while the model was well otherwise, before the
+/// photo is to blame.
+const STRIKES: u32 = 3;
+
 /// Works on one prepared photo; hands its text to `write` if it may be published.
 pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Sender<Captioned>) {
-    let Prepared { looked, pixels, asks, material } = prepared;
+    let Prepared {
+        looked,
+        pixels,
+        asks,
+        material,
+    } = prepared;
     let images = match material {
         Material::Reply(member, call, reply) => {
-            let prepared = Judged { member, call, reply };
+            let prepared = Judged {
+                member,
+                call,
+                reply,
+            };
             return keep(&shared, (looked, pixels), &asks[member], prepared, write).await;
         }
         Material::Image(images) => images,
@@ -43,12 +56,18 @@ pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Send
         };
         match question.answer(&shared).await {
             Ok(Answer::Reply(call, reply)) => {
-                let judged = Judged { member: index, call, reply };
+                let judged = Judged {
+                    member: index,
+                    call,
+                    reply,
+                };
                 return keep(&shared, (looked, pixels), &asks[index], judged, write).await;
             }
             Ok(Answer::Photo(why)) => {
                 let error = format!("{} could not do {}: {why}", member.entry.name, looked.photo);
-                return shared.fail(looked, error, Blame::Model(pixels), false).await;
+                return shared
+                    .fail(looked, error, Blame::Model(pixels), false)
+                    .await;
             }
             Ok(Answer::Next) => {}
             Ok(Answer::Stopped) => {
@@ -72,9 +91,11 @@ fn nobody_left(shared: &Shared) {
     if let Some(ended) = downs.iter().find_map(|(_, down)| down.ended()) {
         return shared.stop.ask(Why::Early(ended));
     }
-    let (name, why) = downs.first().map_or(("the model", "unknown"), |(member, down)| {
-        (member.entry.name.as_str(), down.why())
-    });
+    let (name, why) = downs
+        .first()
+        .map_or(("the model", "unknown"), |(member, down)| {
+            (member.entry.name.as_str(), down.why())
+        });
     shared.stop.fatal(Fatal {
         message: format!("{name} fails on everything, the built-in test image included: {why}"),
         hint: Some("check the entry in models.yaml: can this model see images?".into()),
@@ -114,7 +135,9 @@ async fn keep(
     let checkpoint = &shared.checkpoint;
     let recorded = async {
         let (usage, model) = (judged.reply.usage, judged.reply.model);
-        checkpoint.price_call(judged.call, usage, cost, model).await?;
+        checkpoint
+            .price_call(judged.call, usage, cost, model)
+            .await?;
         let id = checkpoint.record_draft(draft).await?;
         if verdict != Verdict::Write {
             let basis = look::basis(shared, &looked.reading, Some(&pixels));
@@ -129,7 +152,11 @@ async fn keep(
     };
     shared.summary().share(&member.entry.name).generated += 1;
     if verdict == Verdict::Write {
-        let captioned = Captioned { looked, text: ToWrite::Draft(stored), generated: true };
+        let captioned = Captioned {
+            looked,
+            text: ToWrite::Draft(stored),
+            generated: true,
+        };
         hand_to_write(shared, captioned, write).await;
     } else {
         shared.settle(looked.photo, Outcome::Held(reasons), true);
@@ -195,7 +222,7 @@ impl Question<'_> {
     /// checkpoint; nothing is held while waiting.
     async fn answer(&self, shared: &Shared) -> Result<Answer, CheckpointError> {
         let conversation = model::conversation(&self.ask.prompt, self.image.clone());
-        let mut outages = 0;
+        let (mut outages, mut strikes) = (0, 0);
         loop {
             if shared.stop.asked() {
                 return Ok(Answer::Stopped);
@@ -203,25 +230,35 @@ impl Question<'_> {
             if self.member.down().is_some() {
                 return Ok(Answer::Next);
             }
-            let subject = Subject { photo: Some((self.slot, self.photo)), ask: Some(self.ask) };
+            let subject = Subject {
+                photo: Some((self.slot, self.photo)),
+                ask: Some(self.ask),
+            };
             let Some(attempt) = attempt(shared, self.member, &conversation, subject).await? else {
                 return Ok(Answer::Stopped);
             };
-            let next = match attempt.ending {
+            let next = match attempt.ending.clone() {
                 Ending::Done(reply) => return Ok(Answer::Reply(attempt.call, reply)),
                 Ending::Photo(why) => self.blame(shared, why, attempt.sent).await?,
                 Ending::RetryAfter(wait, why) => trouble(shared, self.member, wait, &why),
                 Ending::Outage(why) => {
                     outages += 1;
-                    if outages >= OUTAGES_OF_ONE_PHOTO {
-                        self.blame(shared, why, attempt.sent).await?
-                    } else {
-                        trouble(shared, self.member, None, &why)
+                    let next = self.suspect(shared, why, &attempt, outages).await?;
+                    match next {
+                        // The model is well, and this photo failed all the same.
+                        Verdictless::End(Answer::Photo(_)) if strikes + 1 < STRIKES => {
+                            strikes += 1;
+                            Verdictless::Again
+                        }
+                        next => next,
                     }
                 }
                 Ending::Settings(message) => {
                     let message = format!("{}: {message}", self.member.entry.name);
-                    shared.stop.fatal(Fatal { message, hint: None });
+                    shared.stop.fatal(Fatal {
+                        message,
+                        hint: None,
+                    });
                     return Ok(Answer::Stopped);
                 }
                 Ending::Quota(why) => {
@@ -233,6 +270,24 @@ impl Question<'_> {
             if let Verdictless::End(answer) = next {
                 return Ok(answer);
             }
+        }
+    }
+
+    /// An outage may be the photo's doing: a server that crashes on one image
+    /// says the same as one that is down. Only an outage that the model itself
+    /// answered counts; a request that found no connection says nothing.
+    async fn suspect(
+        &self,
+        shared: &Shared,
+        why: String,
+        attempt: &Attempt,
+        outages: u32,
+    ) -> Result<Verdictless, CheckpointError> {
+        let well = self.member.good_since(attempt.sent);
+        if attempt.reached && (well || outages >= OUTAGES_OF_ONE_PHOTO) {
+            self.blame(shared, why, attempt.sent).await
+        } else {
+            Ok(trouble(shared, self.member, None, &why))
         }
     }
 
@@ -260,7 +315,10 @@ impl Question<'_> {
         let context = crate::archive::Context::default();
         let prompt = model::prompt(&member.entry, &context, &shared.plan.language);
         let test = model::conversation(&prompt, crate::photo::test_image());
-        let subject = Subject { photo: None, ask: None };
+        let subject = Subject {
+            photo: None,
+            ask: None,
+        };
         let Some(attempt) = attempt(shared, member, &test, subject).await? else {
             return Ok(Verdictless::End(Answer::Stopped));
         };
@@ -278,7 +336,10 @@ impl Question<'_> {
             }
             Ending::Settings(message) => {
                 let message = format!("{}: {message}", member.entry.name);
-                shared.stop.fatal(Fatal { message, hint: None });
+                shared.stop.fatal(Fatal {
+                    message,
+                    hint: None,
+                });
                 Verdictless::End(Answer::Stopped)
             }
             Ending::Quota(why) => {
@@ -305,7 +366,10 @@ fn trouble(
         }
         Trouble::Waits => Verdictless::Again,
         Trouble::Down => {
-            shared.notice(format!("giving up on {} for this run: {why}", member.entry.name));
+            shared.notice(format!(
+                "giving up on {} for this run: {why}",
+                member.entry.name
+            ));
             member.set_down(Down::Outage(why.to_owned()));
             Verdictless::End(Answer::Next)
         }
@@ -323,6 +387,8 @@ struct Subject<'a> {
 struct Attempt {
     call: CallId,
     sent: Instant,
+    /// Whether the request found its way to the model.
+    reached: bool,
     ending: Ending,
 }
 
@@ -355,7 +421,11 @@ async fn attempt(
     };
     let call = NewCall {
         slot: subject.photo.map(|(slot, _)| slot),
-        purpose: if subject.ask.is_some() { Purpose::Caption } else { Purpose::Probe },
+        purpose: if subject.ask.is_some() {
+            Purpose::Caption
+        } else {
+            Purpose::Probe
+        },
         key: subject.ask.map(|ask| ask.key.clone()),
         run: shared.run,
         model: member.entry.name.clone(),
@@ -368,10 +438,23 @@ async fn attempt(
         reply = member.model.send(conversation) => reply,
         () = shared.stop.hard().cancelled() => Err(Unanswered::Lost("stopped".into())),
     };
-    drop(permits);
-    let arrival = Arrival { call, sent, estimate, tokens, photo: subject.photo.map(|(_, p)| p) };
+    let reached = !matches!(reply, Err(Unanswered::NotSent(_)));
+    let arrival = Arrival {
+        call,
+        sent,
+        estimate,
+        tokens,
+        photo: subject.photo.map(|(_, p)| p),
+    };
     let ending = arrival.record(shared, member, reply).await?;
-    Ok(Some(Attempt { call, sent, ending }))
+    // Only now may the next call go: a bad key or an empty balance is known.
+    drop(permits);
+    Ok(Some(Attempt {
+        call,
+        sent,
+        reached,
+        ending,
+    }))
 }
 
 /// What is known of a call when its reply arrives.
@@ -396,17 +479,23 @@ impl Arrival<'_> {
         let reserved = self.estimate.unwrap_or_default();
         let (ending, usage, cost) = match reply {
             Ok(raw) => {
-                checkpoint.record_reply(self.call, &raw, Moment::now()).await?;
+                checkpoint
+                    .record_reply(self.call, &raw, Moment::now())
+                    .await?;
                 let ending = member.model.judge(&raw);
                 if let Ending::Done(reply) = &ending {
                     member.good();
                     let used = reply.usage.map(|usage| usage.input + usage.output);
                     member.pace.succeeded(self.tokens, used);
                     // A priced model that counts no tokens is booked at the estimate.
-                    let cost = reply.usage.map_or(self.estimate, |usage| member.cost(usage));
+                    let cost = reply
+                        .usage
+                        .map_or(self.estimate, |usage| member.cost(usage));
                     if self.photo.is_none() {
                         let model = reply.model.clone();
-                        checkpoint.price_call(self.call, reply.usage, cost, model).await?;
+                        checkpoint
+                            .price_call(self.call, reply.usage, cost, model)
+                            .await?;
                     }
                     (ending.clone(), reply.usage, cost)
                 } else {
@@ -436,12 +525,21 @@ impl Arrival<'_> {
         if let Some(error) = &problem
             && cost.is_none()
         {
-            let outcome = CallOutcome::Failed { error: error.clone() };
+            let outcome = CallOutcome::Failed {
+                error: error.clone(),
+            };
             checkpoint.close_call(self.call, outcome).await?;
         }
         let model = member.entry.name.clone();
         let photo = self.photo.cloned();
-        shared.emit(&Event::Called { model, photo, took, usage, cost, problem });
+        shared.emit(&Event::Called {
+            model,
+            photo,
+            took,
+            usage,
+            cost,
+            problem,
+        });
         Ok(ending)
     }
 }

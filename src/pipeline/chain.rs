@@ -87,15 +87,25 @@ impl Chain {
                     .models
                     .get(name)
                     .ok_or_else(|| ChainError::Unknown(name.clone()))?;
-                Ok(Member::new(entry.clone(), model::connect(entry)?, settings.run.concurrency))
+                Ok(Member::new(
+                    entry.clone(),
+                    model::connect(entry)?,
+                    settings.run.concurrency,
+                ))
             })
             .collect::<Result<_, ChainError>>()?;
-        Ok(Self { members, calls: Semaphore::new(settings.run.concurrency.max(1)) })
+        Ok(Self {
+            members,
+            calls: Semaphore::new(settings.run.concurrency.max(1)),
+        })
     }
 
     /// No models, for runs that ask none.
     pub fn empty() -> Self {
-        Self { members: Vec::new(), calls: Semaphore::new(1) }
+        Self {
+            members: Vec::new(),
+            calls: Semaphore::new(1),
+        }
     }
 
     pub(super) fn members(&self) -> &[Member] {
@@ -108,14 +118,21 @@ impl Chain {
 
     /// The recipes of all models, in their order.
     pub(super) fn recipes(&self, language: &Language, context: &ContextPolicy) -> Vec<Recipe> {
-        self.members.iter().map(|member| member.recipe(language, context)).collect()
+        self.members
+            .iter()
+            .map(|member| member.recipe(language, context))
+            .collect()
     }
 }
 
 impl Member {
     fn new(entry: ModelEntry, model: Arc<dyn Model>, concurrency: usize) -> Self {
         let limits = Limits {
-            concurrency: entry.limits.concurrency.unwrap_or(concurrency).min(concurrency),
+            concurrency: entry
+                .limits
+                .concurrency
+                .unwrap_or(concurrency)
+                .min(concurrency),
             requests_per_second: entry
                 .limits
                 .requests_per_minute
@@ -139,17 +156,28 @@ impl Member {
         let fields: Vec<&str> = context
             .fields
             .iter()
-            .filter(|field| self.entry.context.as_ref().is_none_or(|may| may.contains(field)))
+            .filter(|field| {
+                self.entry
+                    .context
+                    .as_ref()
+                    .is_none_or(|may| may.contains(field))
+            })
             .map(|field| field.as_str())
             .collect();
         let hash = Fingerprint::new("recipe")
-            .part("settings", model::settings_fingerprint(&self.entry).as_bytes())
+            .part(
+                "settings",
+                model::settings_fingerprint(&self.entry).as_bytes(),
+            )
             .part("prompt", model::prompt_fingerprint(&self.entry).as_bytes())
             .part("preparation", PREPARATION.as_bytes())
             .part("long edge", &self.entry.image.long_edge.to_le_bytes())
             .part("language", language.as_str().as_bytes())
             .part("context", fields.join(",").as_bytes())
-            .part("notes", context.notes.as_deref().unwrap_or_default().as_bytes());
+            .part(
+                "notes",
+                context.notes.as_deref().unwrap_or_default().as_bytes(),
+            );
         Recipe::new(hash.finish())
     }
 

@@ -1,8 +1,8 @@
 //! What the stages hand to each other.
 
 use crate::archive::{
-    CallId, Context, DraftId, DraftKey, Jpeg, Owner, PhotoId, PixelVersion, Reading, Reason, Reply,
-    Recipe, Record, Skip,
+    CallId, Context, DraftId, DraftKey, Jpeg, Owner, PhotoId, PixelVersion, Reading, Reason,
+    Recipe, Record, Reply, Skip,
 };
 use crate::checkpoint::{SlotRow, StoredDraft};
 use crate::model::Prompt;

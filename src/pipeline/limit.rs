@@ -28,12 +28,17 @@ pub(super) enum Place {
 impl Limit {
     pub(super) fn new(limit: Option<u64>) -> Self {
         let places = limit.map(|free| Mutex::new(Places { free, taken: 0 }));
-        Self { places, changed: Notify::new() }
+        Self {
+            places,
+            changed: Notify::new(),
+        }
     }
 
     /// Takes a place; waits while all are taken but one may yet be given back.
     pub(super) async fn take(&self) -> Place {
-        let Some(places) = &self.places else { return Place::Taken };
+        let Some(places) = &self.places else {
+            return Place::Taken;
+        };
         loop {
             let changed = self.changed.notified();
             {

@@ -67,6 +67,9 @@ pub(super) async fn list(shared: Arc<Shared>, output: Sender<Admitted>) {
 /// so that the exit code tells.
 fn unusable(shared: &Shared, error: &SiteError) {
     let text = error.to_string();
-    let place = text.split_once(": ").map_or(text.as_str(), |(place, _)| place).to_owned();
+    let place = text
+        .split_once(": ")
+        .map_or(text.as_str(), |(place, _)| place)
+        .to_owned();
     shared.leave(PhotoId::new(place), Outcome::Failed(text));
 }

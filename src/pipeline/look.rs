@@ -66,18 +66,24 @@ fn spared(shared: &Shared, admitted: &Admitted) -> Option<Skip> {
     policy::spared(&asked, &admitted.record, shared.plan.recheck)
 }
 
-async fn decide(
-    shared: Arc<Shared>,
-    admitted: Admitted,
-    reading: Reading,
-    output: Sender<Looked>,
-) {
-    let Admitted { photo, slot, mut record, .. } = admitted;
+async fn decide(shared: Arc<Shared>, admitted: Admitted, reading: Reading, output: Sender<Looked>) {
+    let Admitted {
+        photo,
+        slot,
+        mut record,
+        ..
+    } = admitted;
     let now = Moment::now();
     let text = reading.alt_text();
     let owner = policy::owner(text, reading.tag, &record, &photo);
     record.cleared = policy::cleared(text, &record);
-    let look = Look { slot, reading: reading.clone(), owner, cleared: record.cleared, at: now };
+    let look = Look {
+        slot,
+        reading: reading.clone(),
+        owner,
+        cleared: record.cleared,
+        at: now,
+    };
     if let Err(error) = shared.checkpoint.note_look(look).await {
         shared.stop.broken_state(&error);
         return shared.leave(photo, Outcome::NotReached);
@@ -105,7 +111,13 @@ async fn decide(
         return shared.leave(photo, Outcome::NotReached);
     }
     shared.emit(&Event::Wanted(photo.clone()));
-    let looked = Looked { photo, slot, record, reading, owner };
+    let looked = Looked {
+        photo,
+        slot,
+        record,
+        reading,
+        owner,
+    };
     if let Err(returned) = output.send(looked).await {
         shared.settle(returned.0.photo, Outcome::NotReached, false);
     }
@@ -119,7 +131,11 @@ async fn known_pixels(
     owner: Owner,
     record: &crate::archive::Record,
 ) -> Result<Option<PixelVersion>, SiteError> {
-    let ours = owner == Owner::Ours && record.ours.as_ref().is_some_and(|ours| ours.pixels.is_some());
+    let ours = owner == Owner::Ours
+        && record
+            .ours
+            .as_ref()
+            .is_some_and(|ours| ours.pixels.is_some());
     let waits = owner == Owner::Nobody && (record.parked.is_some() || record.held.is_some());
     if shared.plan.mode == Mode::Fix || !(ours || waits) {
         return Ok(None);
@@ -132,10 +148,20 @@ async fn known_pixels(
 pub(super) fn basis(shared: &Shared, reading: &Reading, pixels: Option<&PixelVersion>) -> String {
     let context = context(shared, reading);
     let mut hash = Fingerprint::new("basis")
-        .part("recipe", shared.recipes[0].as_str().as_bytes())
+        .part(
+            "recipe",
+            shared
+                .recipes
+                .first()
+                .map_or("", |recipe| recipe.as_str())
+                .as_bytes(),
+        )
         .part("pixels", pixels.map_or("", PixelVersion::as_str).as_bytes());
     for field in ContextField::ALL {
-        hash = hash.part(field.as_str(), context.get(field).unwrap_or_default().as_bytes());
+        hash = hash.part(
+            field.as_str(),
+            context.get(field).unwrap_or_default().as_bytes(),
+        );
     }
     hash.finish()
 }
@@ -143,8 +169,10 @@ pub(super) fn basis(shared: &Shared, reading: &Reading, pixels: Option<&PixelVer
 /// What the settings let models know of a photo, before its image is fetched.
 pub(super) fn context(shared: &Shared, reading: &Reading) -> Context {
     let policy = &shared.plan.context;
-    let notes: Vec<&str> =
-        [policy.notes.as_deref(), shared.plan.note.as_deref()].into_iter().flatten().collect();
+    let notes: Vec<&str> = [policy.notes.as_deref(), shared.plan.note.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
     let all = Context {
         album: reading.album.clone(),
         title: reading.title.clone(),

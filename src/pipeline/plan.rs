@@ -63,6 +63,8 @@ pub struct Plan {
     pub recheck: Duration,
     /// Site requests in flight, which sizes the stages that talk to the site.
     pub site_concurrency: usize,
+    /// Where the site's credential comes from, for the message that it is bad.
+    pub token_from: Option<String>,
     /// Hold the drafts of the embedded model, which never looks at a photo.
     pub hold_embedded: bool,
 }
@@ -74,7 +76,11 @@ impl Plan {
         Self {
             mode,
             action: Action::Write,
-            freshness: if mode == Mode::Fix { Freshness::Fresh } else { Freshness::Reuse },
+            freshness: if mode == Mode::Fix {
+                Freshness::Fresh
+            } else {
+                Freshness::Reuse
+            },
             replace_human: false,
             narrow: Narrow::default(),
             albums: Vec::new(),
@@ -89,13 +95,17 @@ impl Plan {
             photo: settings.photo,
             recheck: settings.site.recheck,
             site_concurrency: settings.site.concurrency,
+            token_from: settings.site.token_from.clone(),
             hold_embedded: !demonstration && !settings.run.publish_embedded,
         }
     }
 
     /// Whether the command line asked for this photo.
     pub fn selects(&self, photo: &PhotoId) -> bool {
-        let album = photo.as_str().split_once('/').map_or("", |(album, _)| album);
+        let album = photo
+            .as_str()
+            .split_once('/')
+            .map_or("", |(album, _)| album);
         (self.ids.is_empty() || self.ids.contains(photo))
             && (self.albums.is_empty() || self.albums.iter().any(|wanted| wanted == album))
     }

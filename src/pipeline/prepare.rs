@@ -53,18 +53,30 @@ pub(super) async fn prepare(
         }
         Ok(There::Reply(member, call, reply)) => {
             let material = Material::Reply(member, call, reply);
-            let prepared = Prepared { looked, pixels: pixels.version, asks, material };
+            let prepared = Prepared {
+                looked,
+                pixels: pixels.version,
+                asks,
+                material,
+            };
             hand_on(&shared, prepared, caption).await;
         }
         Ok(There::Nothing) => match decode(&shared, pixels.bytes).await {
             Ok(images) => {
                 let material = Material::Image(images);
-                let prepared = Prepared { looked, pixels: pixels.version, asks, material };
+                let prepared = Prepared {
+                    looked,
+                    pixels: pixels.version,
+                    asks,
+                    material,
+                };
                 hand_on(&shared, prepared, caption).await;
             }
             Err(error) => {
                 let error = format!("the image of {} can't be used: {error}", looked.photo);
-                shared.fail(looked, error, Blame::File(pixels.version), false).await;
+                shared
+                    .fail(looked, error, Blame::File(pixels.version), false)
+                    .await;
             }
         },
     }
@@ -87,11 +99,7 @@ enum There {
 /// Looks through the chain for a text that was paid for already. A draft or a
 /// reply of any model serves; a held draft counts for the first model only,
 /// since a fallback may do better.
-async fn find(
-    shared: &Shared,
-    looked: &Looked,
-    asks: &[Ask],
-) -> Result<There, CheckpointError> {
+async fn find(shared: &Shared, looked: &Looked, asks: &[Ask]) -> Result<There, CheckpointError> {
     let mut held = None;
     for (member, ask) in asks.iter().enumerate() {
         loop {
@@ -143,20 +151,35 @@ async fn use_draft(shared: &Shared, looked: Looked, draft: DraftId, write: Sende
         Ok(None) => return shared.settle(looked.photo, Outcome::NotReached, false),
         Err(error) => return shared.lost_state(looked.photo, &error),
     };
-    let captioned = Captioned { looked, text: ToWrite::Draft(stored), generated: false };
+    let captioned = Captioned {
+        looked,
+        text: ToWrite::Draft(stored),
+        generated: false,
+    };
     hand_to_write(shared, captioned, write).await;
 }
 
 /// Hands a text to `write`, or keeps it where the run only previews.
 pub(super) async fn hand_to_write(shared: &Shared, captioned: Captioned, write: Sender<Captioned>) {
-    let Captioned { looked, text, generated } = captioned;
+    let Captioned {
+        looked,
+        text,
+        generated,
+    } = captioned;
     if shared.plan.action == super::Action::Preview
         && let ToWrite::Draft(draft) = text
     {
         let outcome = Outcome::Waiting { text: draft.text };
         return shared.settle(looked.photo, outcome, generated);
     }
-    if let Err(returned) = write.send(Captioned { looked, text, generated }).await {
+    if let Err(returned) = write
+        .send(Captioned {
+            looked,
+            text,
+            generated,
+        })
+        .await
+    {
         shared.settle(returned.0.looked.photo, Outcome::NotReached, generated);
     }
 }
@@ -173,14 +196,21 @@ fn compose(shared: &Shared, looked: &Looked, pixels: &Pixels) -> Vec<Ask> {
     members
         .map(|(index, member)| {
             let entry = &member.entry;
-            let context: Context =
-                context.only(|field| entry.context.as_ref().is_none_or(|may| may.contains(&field)));
+            let context: Context = context.only(|field| {
+                entry
+                    .context
+                    .as_ref()
+                    .is_none_or(|may| may.contains(&field))
+            });
             let prompt = shared.prompt(index, &context);
             let key = Fingerprint::new("draft")
                 .part("image", image.as_bytes())
                 .part("preparation", PREPARATION.as_bytes())
                 .part("long edge", &entry.image.long_edge.to_le_bytes())
-                .part("settings", crate::model::settings_fingerprint(entry).as_bytes())
+                .part(
+                    "settings",
+                    crate::model::settings_fingerprint(entry).as_bytes(),
+                )
                 .part("system", prompt.system.as_bytes())
                 .part("user", prompt.user.as_bytes());
             Ask {
@@ -196,10 +226,18 @@ fn compose(shared: &Shared, looked: &Looked, pixels: &Pixels) -> Vec<Ask> {
 /// Decodes and scales on a blocking thread: one image for each model of the
 /// chain, shared where they want the same size.
 async fn decode(shared: &Shared, bytes: Vec<u8>) -> Result<Vec<Jpeg>, PhotoError> {
-    let edges: Vec<u32> =
-        shared.chain.members().iter().map(|member| member.entry.image.long_edge).collect();
+    let edges: Vec<u32> = shared
+        .chain
+        .members()
+        .iter()
+        .map(|member| member.entry.image.long_edge)
+        .collect();
     let limits = shared.plan.photo;
-    let _permit = shared.decoding.acquire().await.expect("the semaphore is never closed");
+    let _permit = shared
+        .decoding
+        .acquire()
+        .await
+        .expect("the semaphore is never closed");
     tokio::task::spawn_blocking(move || {
         let mut images: Vec<Jpeg> = Vec::with_capacity(edges.len());
         for (index, edge) in edges.iter().enumerate() {
@@ -242,7 +280,16 @@ async fn take_given(shared: &Shared, looked: Looked, given: Given, write: Sender
             }
         }
     };
-    hand_to_write(shared, Captioned { looked, text, generated: false }, write).await;
+    hand_to_write(
+        shared,
+        Captioned {
+            looked,
+            text,
+            generated: false,
+        },
+        write,
+    )
+    .await;
 }
 
 /// The width of a photo to its height, where nothing is known of either.

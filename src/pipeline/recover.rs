@@ -14,7 +14,9 @@ pub(super) fn tell(shared: &Shared, (runs, calls): (usize, usize)) {
         } else {
             String::new()
         };
-        shared.notice(format!("the last run was killed; going on from its checkpoint{lost}"));
+        shared.notice(format!(
+            "the last run was killed; going on from its checkpoint{lost}"
+        ));
     }
 }
 
@@ -45,16 +47,28 @@ async fn settle(
     let text = reading.alt_text();
     match landed(&write.before.0, &write.sent.0, write.sent.0.trim(), text) {
         Landed::Exact | Landed::Cleaned => {
-            shared.checkpoint.confirm(write.id, text.to_owned(), now).await?;
+            shared
+                .checkpoint
+                .confirm(write.id, text.to_owned(), now)
+                .await?;
             // Vouched for since: a person's, and the next look would say so too.
             if reading.tag == Some(Tag::Person) && write.sent.1 != Some(Tag::Person) {
                 let owner = Owner::Person;
-                let look = Look { slot: write.slot, reading, owner, cleared: false, at: now };
+                let look = Look {
+                    slot: write.slot,
+                    reading,
+                    owner,
+                    cleared: false,
+                    at: now,
+                };
                 shared.checkpoint.note_look(look).await?;
             }
         }
         Landed::Unchanged => {
-            shared.checkpoint.void(write.id, "not on the site after a crash".into(), now).await?;
+            shared
+                .checkpoint
+                .void(write.id, "not on the site after a crash".into(), now)
+                .await?;
         }
         Landed::Foreign => {
             let why = "another text stood there after a crash".to_owned();
@@ -68,9 +82,17 @@ async fn settle(
             // Emptied after our text had (perhaps) stood there: a person's will.
             let cleared = text.trim().is_empty();
             let photo = write.photo.clone();
-            let look = Look { slot: write.slot, reading, owner, cleared, at: now };
+            let look = Look {
+                slot: write.slot,
+                reading,
+                owner,
+                cleared,
+                at: now,
+            };
             shared.checkpoint.note_look(look).await?;
-            shared.notice(format!("{photo}: a person changed the text during a crash; left alone"));
+            shared.notice(format!(
+                "{photo}: a person changed the text during a crash; left alone"
+            ));
         }
     }
     Ok(())

@@ -77,7 +77,14 @@ pub(super) async fn execute(
 }
 
 async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
-    let Parts { plan, site, checkpoint, chain, stop, observer } = parts;
+    let Parts {
+        plan,
+        site,
+        checkpoint,
+        chain,
+        stop,
+        observer,
+    } = parts;
     let recipes = chain.recipes(&plan.language, &plan.context);
     let mut settings = Fingerprint::new("run");
     for recipe in &recipes {
@@ -87,7 +94,9 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
     // Runs that are still open in the file were killed, since this one has the
     // lock; they are closed before its own row is there.
     let open = checkpoint.close_killed_runs(Moment::now()).await?;
-    let run = checkpoint.begin_run(id.clone(), plan.mode, settings.finish(), Moment::now()).await?;
+    let run = checkpoint
+        .begin_run(id.clone(), plan.mode, settings.finish(), Moment::now())
+        .await?;
     let mut summary = Summary::new(run, &id, plan.mode);
     if plan.action == Action::DryRun {
         summary.dry_run = Some(super::DryRun::default());
@@ -109,7 +118,10 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         stop,
         observer,
     });
-    shared.emit(&Event::Started { run, mode: shared.plan.mode });
+    shared.emit(&Event::Started {
+        run,
+        mode: shared.plan.mode,
+    });
     recover::tell(&shared, open);
     Ok(shared)
 }
@@ -158,7 +170,12 @@ pub(super) async fn work(shared: &Arc<Shared>) {
     stages.spawn({
         let (shared, to_write) = (Arc::clone(shared), to_write.clone());
         stage(preparing, sizes.prepare, move |looked| {
-            prepare::prepare(Arc::clone(&shared), looked, to_caption.clone(), to_write.clone())
+            prepare::prepare(
+                Arc::clone(&shared),
+                looked,
+                to_caption.clone(),
+                to_write.clone(),
+            )
         })
     });
     stages.spawn({
@@ -169,14 +186,19 @@ pub(super) async fn work(shared: &Arc<Shared>) {
     });
     stages.spawn({
         let shared = Arc::clone(shared);
-        stage(writing, sizes.write, move |captioned| write::write(Arc::clone(&shared), captioned))
+        stage(writing, sizes.write, move |captioned| {
+            write::write(Arc::clone(&shared), captioned)
+        })
     });
     let finished = async {
         while let Some(ended) = stages.join_next().await {
             if let Ok(Err(bug)) | Err(bug) = ended {
                 let message = format!("internal error: {bug}");
                 let hint = "please report this; what was recorded is kept".to_owned();
-                shared.stop.fatal(Fatal { message, hint: Some(hint) });
+                shared.stop.fatal(Fatal {
+                    message,
+                    hint: Some(hint),
+                });
                 shared.stop.now();
             }
         }
@@ -225,9 +247,15 @@ async fn finish(shared: &Shared, started: Instant) -> Finished {
         summary.clone()
     };
     let json = serde_json::to_string(&summary).expect("a summary is plain data");
-    let closed = shared.checkpoint.end_run(shared.run, ended, json, Moment::now()).await;
+    let closed = shared
+        .checkpoint
+        .end_run(shared.run, ended, json, Moment::now())
+        .await;
     if let Err(error) = closed {
         shared.stop.broken_state(&error);
     }
-    Finished { summary, why: shared.stop.why() }
+    Finished {
+        summary,
+        why: shared.stop.why(),
+    }
 }

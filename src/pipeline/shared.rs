@@ -93,12 +93,21 @@ impl Shared {
 
     /// The prompt for one model of the chain.
     pub(super) fn prompt(&self, member: usize, context: &crate::archive::Context) -> Prompt {
-        crate::model::prompt(&self.chain.member(member).entry, context, &self.plan.language)
+        crate::model::prompt(
+            &self.chain.member(member).entry,
+            context,
+            &self.plan.language,
+        )
     }
 
     /// A photo's way ends before it took a place.
     pub(super) fn leave(&self, photo: PhotoId, outcome: Outcome) {
-        self.emit(&Event::Settled(Settled { photo, outcome, generated: false, ticket: false }));
+        self.emit(&Event::Settled(Settled {
+            photo,
+            outcome,
+            generated: false,
+            ticket: false,
+        }));
     }
 
     /// A wanted photo's way ends.
@@ -109,7 +118,12 @@ impl Shared {
                 Outcome::Written { .. } | Outcome::Waiting { .. } | Outcome::Held(_)
             );
         self.limit.done(used);
-        self.emit(&Event::Settled(Settled { photo, outcome, generated, ticket: true }));
+        self.emit(&Event::Settled(Settled {
+            photo,
+            outcome,
+            generated,
+            ticket: true,
+        }));
     }
 
     /// The state file failed; the photo's turn comes again.
@@ -129,7 +143,13 @@ impl Shared {
             Blame::Model(pixels) if tries < run.max_tries => (due, Some(pixels)),
             Blame::Model(pixels) | Blame::File(pixels) => (None, Some(pixels)),
         };
-        let failure = Failure { slot: looked.slot, error: error.clone(), tries, due, pixels };
+        let failure = Failure {
+            slot: looked.slot,
+            error: error.clone(),
+            tries,
+            due,
+            pixels,
+        };
         match self.checkpoint.note_failure(failure).await {
             Ok(()) => self.settle(looked.photo, Outcome::Failed(error), generated),
             Err(broken) => self.lost_state(looked.photo, &broken),
@@ -143,7 +163,8 @@ impl Shared {
         } else if let SiteError::Conflict(why) = error {
             self.settle(looked.photo, Outcome::Conflict(why), generated);
         } else {
-            self.fail(looked, error.to_string(), Blame::Site, generated).await;
+            self.fail(looked, error.to_string(), Blame::Site, generated)
+                .await;
         }
     }
 
@@ -153,7 +174,12 @@ impl Shared {
         use crate::archive::Ended;
         match error {
             SiteError::Settings(message) => {
-                self.stop.fatal(Fatal { message: message.clone(), hint: None });
+                let from = self.plan.token_from.as_deref().unwrap_or("site.token_env");
+                let hint = format!("if it is about the token: check {from}, and what it may do");
+                self.stop.fatal(Fatal {
+                    message: message.clone(),
+                    hint: Some(hint),
+                });
             }
             SiteError::Outage(why) => {
                 self.notice(why.clone());
@@ -167,7 +193,10 @@ impl Shared {
                 } else {
                     let hint = "check site.base_url and site.preset in pipeline.toml";
                     let hint = Some(hint.to_owned());
-                    self.stop.fatal(Fatal { message: message.clone(), hint });
+                    self.stop.fatal(Fatal {
+                        message: message.clone(),
+                        hint,
+                    });
                 }
             }
             _ => return false,

@@ -16,7 +16,10 @@ pub struct Fatal {
 
 impl From<&CheckpointError> for Fatal {
     fn from(error: &CheckpointError) -> Self {
-        Self { message: error.to_string(), hint: Some(error.hint().to_owned()) }
+        Self {
+            message: error.to_string(),
+            hint: Some(error.hint().to_owned()),
+        }
     }
 }
 
@@ -70,7 +73,10 @@ impl Stop {
     /// No new calls; what is in flight is awaited. The strongest reason stays.
     pub fn ask(&self, why: Why) {
         let mut current = self.0.why.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_none_or(|known| known.strength() < why.strength()) {
+        if current
+            .as_ref()
+            .is_none_or(|known| known.strength() < why.strength())
+        {
             *current = Some(why);
         }
         drop(current);
@@ -96,7 +102,11 @@ impl Stop {
 
     /// Why, if anybody asked.
     pub fn why(&self) -> Option<Why> {
-        self.0.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .why
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Cancelled with the first step.
@@ -126,7 +136,10 @@ mod tests {
         stop.ask(Why::Early(Ended::Budget));
         stop.ask(Why::Limit);
         assert_eq!(stop.why(), Some(Why::Early(Ended::Budget)));
-        stop.fatal(Fatal { message: "bad key".into(), hint: None });
+        stop.fatal(Fatal {
+            message: "bad key".into(),
+            hint: None,
+        });
         stop.ask(Why::Early(Ended::Deadline));
         assert_eq!(stop.why().map(|why| why.ended()), Some(Ended::Stopped));
         stop.ask(Why::Signal(15));

@@ -178,7 +178,13 @@ impl Summary {
                     Outcome::Skipped(skip) => *self.skipped.slot(*skip) += 1,
                 }
             }
-            Event::Called { model, usage, cost, problem, .. } => {
+            Event::Called {
+                model,
+                usage,
+                cost,
+                problem,
+                ..
+            } => {
                 self.model_calls += 1;
                 let share = self.share(model);
                 share.calls += 1;
@@ -233,18 +239,27 @@ mod tests {
     #[test]
     fn every_outcome_is_counted_exactly_once() {
         let mut outcomes = vec![
-            Outcome::Written { text: String::new() },
+            Outcome::Written {
+                text: String::new(),
+            },
             Outcome::Held(Vec::new()),
             Outcome::Failed(String::new()),
             Outcome::Conflict(String::new()),
-            Outcome::Waiting { text: String::new() },
+            Outcome::Waiting {
+                text: String::new(),
+            },
             Outcome::NotReached,
         ];
         outcomes.extend(Skip::ALL.map(Outcome::Skipped));
         let mut summary = Summary::new(RunNumber(1), &RunId::new("id"), Mode::Backfill);
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let photo = PhotoId::new("a/b");
-            summary.count(&Event::Settled(Settled { photo, outcome, generated: false, ticket: false }));
+            summary.count(&Event::Settled(Settled {
+                photo,
+                outcome,
+                generated: false,
+                ticket: false,
+            }));
             assert_eq!(summary.seen, index as u64 + 1);
             assert_eq!(summary.accounted(), summary.seen);
         }
@@ -255,7 +270,12 @@ mod tests {
     fn the_json_form_has_the_documented_keys_in_order() {
         let summary = Summary::new(RunNumber(3), &RunId::new("x"), Mode::Backfill);
         let json = serde_json::to_value(&summary).expect("plain data");
-        let keys: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
+        let keys: Vec<&str> = json
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(
             keys.join(" "),
             "run id mode ended seen written held failed conflict waiting not_reached skipped \

@@ -34,7 +34,10 @@ pub async fn undo(parts: Parts, target: RunNumber) -> Result<Finished, RunError>
         let ((), ended) = tokio::join!(feed, work);
         if let Err(bug) = ended {
             let message = format!("internal error: {bug}");
-            shared.stop.fatal(super::Fatal { message, hint: None });
+            shared.stop.fatal(super::Fatal {
+                message,
+                hint: None,
+            });
         }
     })
     .await
@@ -68,7 +71,10 @@ async fn one(shared: Arc<Shared>, write: StoredWrite) {
         undoes: Some(write.id),
         at: Moment::now(),
     };
-    let writer = Writer { site: &*shared.site, checkpoint: &shared.checkpoint };
+    let writer = Writer {
+        site: &*shared.site,
+        checkpoint: &shared.checkpoint,
+    };
     let outcome = match writer.carry_out(&photo, fresh, change).await {
         Ok(Landing::Kept(text)) => Outcome::Written { text },
         Ok(Landing::Foreign(_)) => {

@@ -1,9 +1,9 @@
 //! Write: read the photo once more, journal the change, send it, and settle
 //! what became of it by what the site shows.
 
+use super::Outcome;
 use super::items::{Captioned, Looked, ToWrite};
 use super::shared::Shared;
-use super::Outcome;
 use crate::archive::{Moment, Owner, PhotoId, Reading, Tag};
 use crate::checkpoint::{Checkpoint, CheckpointError, Look, NewWrite};
 use crate::policy::{self, Landed, landed};
@@ -16,7 +16,11 @@ const RESENDS: u32 = 3;
 
 /// Works on one photo whose text may be published; its way ends here.
 pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
-    let Captioned { looked, text, generated } = captioned;
+    let Captioned {
+        looked,
+        text,
+        generated,
+    } = captioned;
     let fresh = match shared.site.read(&looked.photo).await {
         Ok(fresh) => fresh,
         Err(error) => return shared.site_trouble(looked, error, generated).await,
@@ -25,7 +29,10 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
         return conflict(&shared, looked, fresh, why, generated).await;
     }
     let change = change(&shared, &looked, &fresh, text);
-    let writer = Writer { site: &*shared.site, checkpoint: &shared.checkpoint };
+    let writer = Writer {
+        site: &*shared.site,
+        checkpoint: &shared.checkpoint,
+    };
     match writer.carry_out(&looked.photo, fresh, change).await {
         Ok(Landing::Kept(kept)) => {
             shared.settle(looked.photo, Outcome::Written { text: kept }, generated);
@@ -50,7 +57,10 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
 /// counts, even one that would leave the text nobody's: a person is at work.
 fn changed_since(looked: &Looked, fresh: &Reading) -> Option<String> {
     if fresh.alt_text() != looked.reading.alt_text() {
-        return Some(format!("the alt text of {} changed since it was listed", looked.photo));
+        return Some(format!(
+            "the alt text of {} changed since it was listed",
+            looked.photo
+        ));
     }
     let vouched = fresh.tag == Some(Tag::Person) && looked.reading.tag != Some(Tag::Person);
     vouched.then(|| format!("a person vouched for {} since it was listed", looked.photo))
@@ -64,7 +74,13 @@ async fn conflict(shared: &Shared, looked: Looked, fresh: Reading, why: String, 
         && looked.owner != Owner::Nobody
         && !looked.reading.alt_text().trim().is_empty();
     let cleared = cleared || policy::cleared(text, &looked.record);
-    let look = Look { slot: looked.slot, reading: fresh, owner, cleared, at: Moment::now() };
+    let look = Look {
+        slot: looked.slot,
+        reading: fresh,
+        owner,
+        cleared,
+        at: Moment::now(),
+    };
     match shared.checkpoint.note_look(look).await {
         Ok(()) => shared.settle(looked.photo, Outcome::Conflict(why), generated),
         Err(error) => shared.lost_state(looked.photo, &error),
@@ -74,9 +90,14 @@ async fn conflict(shared: &Shared, looked: Looked, fresh: Reading, why: String, 
 /// The change that puts this text on the site.
 fn change(shared: &Shared, looked: &Looked, fresh: &Reading, text: ToWrite) -> NewWrite {
     let (draft, alt, tag, recipe, model, pixels) = match text {
-        ToWrite::Draft(draft) => {
-            (Some(draft.id), draft.text, Tag::Machine, draft.recipe, draft.model, draft.pixels)
-        }
+        ToWrite::Draft(draft) => (
+            Some(draft.id),
+            draft.text,
+            Tag::Machine,
+            draft.recipe,
+            draft.model,
+            draft.pixels,
+        ),
         ToWrite::Person(draft, text) => (Some(draft), text, Tag::Person, None, None, None),
         ToWrite::Decorative => (None, String::new(), Tag::Person, None, None, None),
     };
@@ -120,7 +141,10 @@ impl Writer<'_> {
         mut fresh: Reading,
         change: NewWrite,
     ) -> Result<Landing, CheckpointError> {
-        let set = ChangeSet { alt: change.sent.0.clone(), tag: change.sent.1 };
+        let set = ChangeSet {
+            alt: change.sent.0.clone(),
+            tag: change.sent.1,
+        };
         let mut sent = 0;
         loop {
             let write = self.checkpoint.intend(change.clone()).await?;
@@ -135,7 +159,9 @@ impl Writer<'_> {
                     self.site.read(photo).await
                 }
                 Err(SiteError::Conflict(_)) => {
-                    self.checkpoint.void(write, "conflict".into(), Moment::now()).await?;
+                    self.checkpoint
+                        .void(write, "conflict".into(), Moment::now())
+                        .await?;
                     return Ok(match self.site.read(photo).await {
                         Ok(reading) => Landing::Foreign(reading),
                         Err(error) => Landing::Refused(error),
@@ -153,14 +179,18 @@ impl Writer<'_> {
                     return Ok(Landing::Refused(error));
                 }
                 (Err(error), Err(_)) => {
-                    self.checkpoint.void(write, error.to_string(), Moment::now()).await?;
+                    self.checkpoint
+                        .void(write, error.to_string(), Moment::now())
+                        .await?;
                     return Ok(Landing::Refused(error));
                 }
             };
             let now = reading.alt_text();
             match judge(&change, now) {
                 Landed::Exact | Landed::Cleaned => {
-                    self.checkpoint.confirm(write, now.to_owned(), Moment::now()).await?;
+                    self.checkpoint
+                        .confirm(write, now.to_owned(), Moment::now())
+                        .await?;
                     return Ok(Landing::Kept(now.to_owned()));
                 }
                 Landed::Foreign => {
@@ -169,7 +199,9 @@ impl Writer<'_> {
                     return Ok(Landing::Foreign(reading));
                 }
                 Landed::Unchanged => {
-                    self.checkpoint.void(write, "not on the site".into(), Moment::now()).await?;
+                    self.checkpoint
+                        .void(write, "not on the site".into(), Moment::now())
+                        .await?;
                 }
             }
             match reply {

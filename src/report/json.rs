@@ -8,12 +8,18 @@ use serde_json::{Value, json};
 /// The state of the archive with its last runs.
 pub fn status(status: &Status, runs: &[RunRow]) -> String {
     let mut object = serde_json::to_value(status).expect("a status is plain data");
-    object["held_by_reason"] =
-        status.held_by_reason.iter().map(|(reason, count)| (reason.clone(), json!(count))).collect();
+    object["held_by_reason"] = status
+        .held_by_reason
+        .iter()
+        .map(|(reason, count)| (reason.clone(), json!(count)))
+        .collect();
     object["runs"] = runs
         .iter()
         .map(|run| {
-            let summary = run.summary.as_deref().and_then(|text| serde_json::from_str(text).ok());
+            let summary = run
+                .summary
+                .as_deref()
+                .and_then(|text| serde_json::from_str(text).ok());
             json!({
                 "run": run.number.0,
                 "id": run.id.as_str(),

@@ -22,7 +22,10 @@ pub fn summary(summary: &Summary) -> String {
     row("drafts kept, not written", summary.waiting);
     row("held for a person", summary.held);
     row("failed", summary.failed);
-    row("changed by a person meanwhile, left alone", summary.conflict);
+    row(
+        "changed by a person meanwhile, left alone",
+        summary.conflict,
+    );
     row("adopted: ours from now on", summary.adopted.unwrap_or(0));
     for skip in Skip::ALL {
         row(because(skip), summary.skipped.get(skip));
@@ -42,7 +45,9 @@ pub fn summary(summary: &Summary) -> String {
         None => row("not reached", summary.not_reached),
     }
     if summary.model_calls > 0 {
-        let cost = summary.cost_usd.map_or(String::new(), |cost| format!(", {}", Usd(cost)));
+        let cost = summary
+            .cost_usd
+            .map_or(String::new(), |cost| format!(", {}", Usd(cost)));
         let _ = writeln!(
             text,
             "{} model calls, {} tokens in, {} out{cost}; {} site reads, {} writes; {} s",
@@ -103,11 +108,17 @@ pub fn status(site: &SiteName, status: &Status, runs: &[RunRow]) -> String {
     row("have a person's text", status.person);
     row("have our text", status.ours);
     if status.unproven > 0 {
-        row("have a machine's text that our record doesn't prove", status.unproven);
+        row(
+            "have a machine's text that our record doesn't prove",
+            status.unproven,
+        );
     }
     row("have no text", status.missing);
     let parts = [
-        ("have a draft that the next run writes", status.drafts_waiting),
+        (
+            "have a draft that the next run writes",
+            status.drafts_waiting,
+        ),
         ("are held for a person", status.held),
         ("failed lately and are tried again", status.not_due),
         ("are parked until their image changes", status.parked),
@@ -121,7 +132,11 @@ pub fn status(site: &SiteName, status: &Status, runs: &[RunRow]) -> String {
         }
     }
     for (reasons, count) in &status.held_by_reason {
-        let _ = writeln!(text, "  {count:>7}           held: {}", reasons.replace(',', ", "));
+        let _ = writeln!(
+            text,
+            "  {count:>7}           held: {}",
+            reasons.replace(',', ", ")
+        );
     }
     if !runs.is_empty() {
         text.push_str("Last runs:\n");
@@ -142,7 +157,9 @@ pub fn status(site: &SiteName, status: &Status, runs: &[RunRow]) -> String {
     if !status.spent.is_empty() {
         text.push_str("Spent:\n");
         for spent in &status.spent {
-            let cost = spent.cost_usd.map_or("no price".to_owned(), |cost| Usd(cost).to_string());
+            let cost = spent
+                .cost_usd
+                .map_or("no price".to_owned(), |cost| Usd(cost).to_string());
             let _ = writeln!(
                 text,
                 "  {}  {:<20} {:>7} calls  {cost}",
@@ -157,7 +174,9 @@ fn day_and_time(moment: Moment) -> String {
     jiff::Timestamp::from_millisecond(moment.0).map_or_else(
         |_| "?".to_owned(),
         |time| {
-            time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+            time.to_zoned(jiff::tz::TimeZone::system())
+                .strftime("%Y-%m-%d %H:%M")
+                .to_string()
         },
     )
 }
@@ -180,11 +199,24 @@ pub fn models(models: &Models, chain: &[ModelName]) -> String {
             None => "",
         };
         let price = entry.price.map_or_else(
-            || if entry.cloud { "unknown".to_owned() } else { "-".to_owned() },
+            || {
+                if entry.cloud {
+                    "unknown".to_owned()
+                } else {
+                    "-".to_owned()
+                }
+            },
             |price| format!("{}, {}", price.input, price.output),
         );
         let place = if entry.cloud { "cloud" } else { "local" };
-        table.add_row([name.as_str(), &entry.model, place, &price, &key(entry), used]);
+        table.add_row([
+            name.as_str(),
+            &entry.model,
+            place,
+            &price,
+            &key(entry),
+            used,
+        ]);
     }
     table.trim_fmt()
 }

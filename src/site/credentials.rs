@@ -190,8 +190,7 @@ impl RestSite {
         };
         SiteError::Settings(if self.credential.is_some() {
             format!(
-                "{host} refuses the token for {what} ({status}, last {}); check the variable \
-                 that site.token_env names, and what its token may do",
+                "{host} refuses the token for {what} ({status}, last {})",
                 parcel.photo
             )
         } else {

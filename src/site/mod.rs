@@ -97,17 +97,6 @@ pub enum SiteError {
     Cancelled,
 }
 
-/// Requests sent so far, successful or not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Reads of metadata, probes included.
-    pub reads: u64,
-    /// Writes.
-    pub writes: u64,
-    /// Fetches of images.
-    pub pixels: u64,
-}
-
 /// The owner of the photos.
 #[async_trait]
 pub trait Site: Send + Sync {
@@ -117,9 +106,6 @@ pub trait Site: Send + Sync {
     /// The ids of all photos, in a stable order. An `Err` item is one unusable
     /// line (`SiteError::Photo`) or the end of the listing (anything else).
     fn list(&self) -> BoxStream<'static, Result<PhotoId, SiteError>>;
-
-    /// What was sent so far.
-    fn traffic(&self) -> Traffic;
 
     /// Reads one photo.
     async fn read(&self, id: &PhotoId) -> Result<Reading, SiteError>;

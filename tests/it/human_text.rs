@@ -41,13 +41,13 @@ fn a_text_written_between_listing_and_write_survives_and_is_a_conflict() {
         workspace,
         photo,
         ..
-    } = story();
+    } = &story();
     site.edit_after(When::pixels().photo(&photo), &photo, MINE, Some(json!(1)));
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/conflict"), 1);
     assert_eq!(output.number("/written"), 7);
     assert_eq!(site.alt(&photo), MINE);
-    assert!(site.writes().iter().all(|write| write.photo != photo));
+    assert!(site.writes().iter().all(|write| write.photo != *photo));
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/skipped/person"), 1);
     assert_eq!(output.number("/conflict"), 0);
@@ -60,7 +60,7 @@ fn with_entity_tags_even_the_last_moment_is_safe() {
         workspace,
         photo,
         ..
-    } = story();
+    } = &story();
     site.with_etags();
     // The second reading of a photo is the one right before the write.
     let last_read = When::get().photo(&photo).nth(2);
@@ -132,7 +132,7 @@ fn a_text_that_a_person_cleared_stays_empty_until_somebody_asks() {
         model,
         workspace,
         photo,
-    } = story();
+    } = &story();
     let _ = workspace.run(&["run", "--json"]).expect(0);
     site.edit_by_person(&photo, "", None);
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
@@ -151,7 +151,7 @@ fn only_an_explicit_wish_replaces_a_persons_text() {
         model,
         workspace,
         ..
-    } = story();
+    } = &story();
     site.add("family/pier", FakePhoto::new("Pier").alt(MINE).verified(1));
     workspace.list(&site);
     let refused = workspace.run(&["fix", "family/pier", "--yes"]);
@@ -177,14 +177,14 @@ fn a_write_whose_reply_was_lost_is_settled_by_reading() {
         model,
         workspace,
         photo,
-    } = story();
+    } = &story();
     site.script(When::patch().photo(&photo).times(1), Act::lose_reply());
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/written"), 8);
     let of_photo = |writes: Vec<crate::support::SiteWrite>| {
         writes
             .into_iter()
-            .filter(|write| write.photo == photo)
+            .filter(|write| write.photo == *photo)
             .count()
     };
     assert_eq!(of_photo(site.writes()), 1, "it was written, so not again");
@@ -198,7 +198,7 @@ fn a_write_that_never_arrived_is_tried_again_with_the_same_text() {
         model,
         workspace,
         photo,
-    } = story();
+    } = &story();
     site.script(When::patch().photo(&photo).times(1), Act::reset());
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/written"), 8);
@@ -213,7 +213,7 @@ fn a_person_who_writes_while_our_reply_is_lost_keeps_the_text() {
         workspace,
         photo,
         ..
-    } = story();
+    } = &story();
     site.script(When::patch().photo(&photo).times(1), Act::reset());
     site.edit_after(When::patch().photo(&photo).nth(1), &photo, MINE, None);
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
@@ -228,7 +228,7 @@ fn a_site_that_only_pretends_to_store_a_text_is_found_out() {
         workspace,
         photo,
         ..
-    } = story();
+    } = &story();
     site.script(When::patch().photo(&photo), Act::keep_old());
     let output = workspace.run(&["run", "--json"]).expect(3).counted();
     assert_eq!(output.number("/failed"), 1);

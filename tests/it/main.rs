@@ -6,13 +6,13 @@ mod support;
 
 mod fakes;
 // Stories that wait for the part of the program that they tell of:
-// mod backfill;
-// mod bad_input;
-// mod captions;
-// mod human_text;
-// mod kill;
-// mod lost_state;
-// mod models_fail;
-// mod preview;
-// mod secrets;
-// mod upgrade_undo;
+mod backfill;
+mod bad_input;
+mod captions;
+mod human_text;
+mod kill;
+mod lost_state;
+mod models_fail;
+mod preview;
+mod secrets;
+mod upgrade_undo;

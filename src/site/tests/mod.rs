@@ -229,6 +229,7 @@ fn settings(base_url: &Url) -> SiteSettings {
         preset: Preset::Album,
         base_url: base_url.clone(),
         token: Some(TOKEN.to_owned().into()),
+        token_from: None,
         manifest: Some(Manifest::Ids(vec![id("a/1")])),
         pixels: PixelSource::Url("/files/{album}/{name}.jpg".to_owned()),
         concurrency: 4,
