@@ -1,8 +1,33 @@
 //! Everything about models: the conversation that is sent, one file per wire
 //! format, and all HTTP to models.
 
+mod anthropic;
+mod chat;
+mod command;
+mod embedded;
+mod ending;
+mod fault;
+mod gemini;
+mod http;
+mod ollama;
+mod openai;
+mod process;
+mod prompt;
+mod recipe;
+mod settings;
+#[cfg(test)]
+mod testing;
+mod tokens;
+mod wait;
+
+pub use prompt::{PROMPT_VERSION, Prompt, conversation, prompt, prompt_fingerprint};
+pub use recipe::settings_fingerprint;
+pub use tokens::estimate;
+
 use crate::archive::{Ending, Jpeg, RawReply, Unanswered, Usage};
+use crate::config::{ModelEntry, Provider};
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// What is said to a model, in the terms of every provider.
 #[derive(Clone, Debug)]
@@ -55,4 +80,63 @@ pub trait Model: Send + Sync {
     /// The tokens a request is expected to use, by the model's documented image
     /// arithmetic where there is one; the output at its cap.
     fn estimate(&self, conversation: &Conversation) -> Usage;
+}
+
+/// Why an entry of `models.yaml` can't be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The variable that should hold its key is not set.
+    #[error("model `{model}`: the variable {variable} is not set; set it to the provider's key")]
+    NoKey {
+        /// The entry.
+        model: String,
+        /// The variable named by `api_key_env`.
+        variable: String,
+    },
+    /// The key contains what no HTTP header can carry.
+    #[error("model `{model}`: the key in {variable} contains characters that no key has")]
+    BadKey {
+        /// The entry.
+        model: String,
+        /// The variable named by `api_key_env`.
+        variable: String,
+    },
+    /// There is no address to send requests to.
+    #[error("model `{model}`: its address is unusable ({reason}); set `base_url`")]
+    BadAddress {
+        /// The entry.
+        model: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A `command` entry without a program.
+    #[error("model `{model}`: `command` is empty; it lists the program and its arguments")]
+    NoCommand {
+        /// The entry.
+        model: String,
+    },
+    /// The HTTP client could not be set up, for example for lack of
+    /// certificates on this machine.
+    #[error("model `{model}`: no HTTP client could be set up")]
+    Client {
+        /// The entry.
+        model: String,
+        /// What the HTTP library said.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+/// Makes an entry ready to be asked. Nothing is sent; the HTTP client, with its
+/// connections, is built here once.
+pub fn connect(entry: &ModelEntry) -> Result<Arc<dyn Model>, ModelError> {
+    settings::warn_of_dropped(entry);
+    Ok(match entry.provider {
+        Provider::Ollama => Arc::new(ollama::Ollama::new(entry)?),
+        Provider::OpenAi => Arc::new(openai::OpenAi::new(entry)?),
+        Provider::Anthropic => Arc::new(anthropic::Anthropic::new(entry)?),
+        Provider::Gemini => Arc::new(gemini::Gemini::new(entry)?),
+        Provider::Command => Arc::new(command::Command::new(entry)?),
+        Provider::Embedded => Arc::new(embedded::Embedded),
+    })
 }

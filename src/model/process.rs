@@ -1,0 +1,163 @@
+//! Running one local program to its end, or ending it: its own process group,
+//! no input, capped output, nothing left behind.
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+/// The longest output that is taken; a caption has a few hundred bytes.
+const LONGEST_OUTPUT: usize = 1024 * 1024;
+
+/// How much of the error output is kept, from its end: that is where programs
+/// say what went wrong, after their progress bars.
+const LONGEST_ERRORS: usize = 16 * 1024;
+
+/// How long the pipes may stay open once the program itself has ended: a child
+/// in the background may still hold them.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How a program ended that did end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// The exit code, unless a signal ended it.
+    pub(super) exit: Option<i32>,
+    /// The signal that ended it.
+    pub(super) signal: Option<i32>,
+    /// What it wrote, as text.
+    pub(super) stdout: String,
+    /// The end of what it wrote to its error output.
+    pub(super) stderr: String,
+    /// Whether it wrote more than is taken, and was ended for it.
+    pub(super) overflowed: bool,
+}
+
+/// Why there is no ending.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// It could not be started.
+    Start(io::Error),
+    /// It took too long and was killed, with all that it had started.
+    TooSlow,
+}
+
+/// The process group of a running program: killed as a whole when this is
+/// dropped, unless the program has ended by then.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn kill(&mut self) {
+        if let Some(group) = self.0.take() {
+            // It may have ended by itself just now, which is as good.
+            killpg(group, Signal::SIGKILL).ok();
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs `program` with exactly these arguments, through no shell. When the
+/// future is dropped, the program and all that it started are killed.
+pub(super) async fn run(
+    program: &str,
+    arguments: &[String],
+    timeout: Duration,
+) -> Result<Ended, Failed> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(Failed::Start)?;
+    let leader = child.id().and_then(|id| i32::try_from(id).ok());
+    // Declared after the child and so dropped before it: while the leader is
+    // not reaped, its number can't belong to anybody else.
+    let mut group = Group(leader.map(Pid::from_raw));
+    let ended = tokio::time::timeout(timeout, finish(&mut child, &mut group)).await;
+    if let Ok(ended) = ended {
+        return ended.map_err(Failed::Start);
+    }
+    group.kill();
+    child.wait().await.ok();
+    Err(Failed::TooSlow)
+}
+
+async fn finish(child: &mut Child, group: &mut Group) -> io::Result<Ended> {
+    let stdout = child.stdout.take().expect("stdout is piped");
+    let stderr = child.stderr.take().expect("stderr is piped");
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let mut overflowed = false;
+    let status = {
+        let mut pipes = Box::pin(async {
+            tokio::join!(read_all(stdout, &mut output), read_end(stderr, &mut errors)).0
+        });
+        let mut open = true;
+        let status = loop {
+            tokio::select! {
+                fits = &mut pipes, if open => {
+                    open = false;
+                    if !fits {
+                        overflowed = true;
+                        group.kill();
+                    }
+                }
+                status = child.wait() => break status?,
+            }
+        };
+        if open && tokio::time::timeout(LAST_WORDS, &mut pipes).await.is_err() {
+            // Somebody of the group still holds them, so it still exists.
+            group.kill();
+        }
+        status
+    };
+    // The leader is reaped; from here its number may be somebody else's.
+    group.0 = None;
+    Ok(Ended {
+        exit: status.code(),
+        signal: status.signal(),
+        stdout: text(output),
+        stderr: text(errors),
+        overflowed,
+    })
+}
+
+/// Reads to the end, or until it is too much: then `false`.
+async fn read_all(mut pipe: impl AsyncRead + Unpin, into: &mut Vec<u8>) -> bool {
+    let mut chunk = vec![0; 8192];
+    loop {
+        match pipe.read(&mut chunk).await {
+            Ok(0) | Err(_) => return true,
+            Ok(read) if into.len() + read > LONGEST_OUTPUT => return false,
+            Ok(read) => into.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
+
+/// Reads to the end and keeps the last part.
+async fn read_end(mut pipe: impl AsyncRead + Unpin, into: &mut Vec<u8>) {
+    let mut chunk = vec![0; 8192];
+    while let Ok(read @ 1..) = pipe.read(&mut chunk).await {
+        into.extend_from_slice(&chunk[..read]);
+        if into.len() > LONGEST_ERRORS {
+            into.drain(..into.len() - LONGEST_ERRORS);
+        }
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let bytes = error.as_bytes();
+        String::from_utf8_lossy(bytes).into_owned()
+    })
+}
