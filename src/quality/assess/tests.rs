@@ -239,6 +239,8 @@ fn markup_is_held() {
             "A dog.<|im_start|>user",
             "A <ref>dog</ref><box>(12,34)</box>",
             "A **dog on a beach.",
+            "{'caption': 'A dog'}",
+            "['A dog', 'A cat']",
         ],
     );
 }
@@ -324,6 +326,8 @@ fn several_options_are_held() {
             "A dog on a beach.\n\nOr:\n\nA brown dog by the sea.",
             "A dog on a beach. Alternatively: a brown dog by the sea.",
             "Alt text: A dog.\nCaption: A brown dog by the sea.",
+            "A dog.\n\n**Explanation:** I looked at the dog.",
+            "A dog. (Note: the place is a guess.)",
             "Short: A dog.\nLong: A brown dog by the sea.",
         ],
     );

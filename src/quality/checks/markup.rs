@@ -17,7 +17,7 @@ static MARKUP: LazyLock<RegexSet> = LazyLock::new(|| {
         // Fences, bold that did not pair up, headings that follow something.
         r"```|\*\*|~~|(?:^|\s)#{2,6}\s",
         // JSON.
-        r#"[{\[]\s*["{\[]|"[\w -]{1,40}"\s*:\s*["\[{\dtfn]|["\]}]\s*\}\s*$"#,
+        r#"[{}]|\[\s*["'\[]|"[\w -]{1,40}"\s*:\s*["\[{\dtfn]"#,
         // Escapes that no reader resolves.
         r#"\\n|\\"|\\u[0-9a-fA-F]{4}"#,
     ])

@@ -42,6 +42,14 @@ static STYLED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Paragraphs beside the caption, in which the model explains itself. They are
+/// not cut away, because only a person can say where the caption ends.
+static COMMENTARY: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?im)(?:^[\s*_#(-]*|[.!?]["”)]?\s+[*_(]*)(?:explanation|reasoning|rationale|justification|notes?|analysis|key (?:elements|details|features)|why this works|tags|keywords|hashtags|erklärung|begründung|hinweis|explication|remarque|toelichting|opmerking|explicación|nota|spiegazione|explicação)[*_]*\s*:"#,
+    )
+});
+
 /// Whether there is more than one caption in the reply.
 pub(super) fn offers_several(cleaned: &Cleaned) -> bool {
     let lined = cleaned.lined.as_str();
@@ -50,6 +58,8 @@ pub(super) fn offers_several(cleaned: &Cleaned) -> bool {
         || OTHERWISE.is_match(lined)
         || OTHERWISE.is_match(&cleaned.text)
         || twice(&LIST_ITEM, lined)
+        || COMMENTARY.is_match(lined)
+        || COMMENTARY.is_match(&cleaned.text)
         || LIST_INLINE.is_match(lined)
         || twice(&STYLED, lined)
         || labelled_lines(lined) > 1

@@ -94,6 +94,7 @@ mod tests {
             ("This image shows a dog on a beach.", "A dog on a beach."),
             ("The photo depicts two men.", "Two men."),
             ("The image is of a dog.", "A dog."),
+            ("The image you provided shows a dog.", "A dog."),
             ("An image of a dog.", "A dog."),
             ("Image of Shibuya", "Shibuya"),
             ("A photo showing a dog.", "A dog."),
@@ -134,6 +135,7 @@ mod tests {
             "Das Bild zeigt eine Frau und einen Hund.",
             "La imagen muestra a una mujer.",
             "An image of",
+            "Photo of the Day on a wall.",
             "Photographers on a beach.",
         ] {
             assert_eq!(drop_opening(text), text);

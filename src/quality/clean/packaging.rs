@@ -68,6 +68,7 @@ fn one_layer(text: &str) -> Option<String> {
     out_of_fence(text)
         .map(str::to_owned)
         .or_else(|| out_of_json(text))
+        .or_else(|| out_of_brackets(text))
         .or_else(|| out_of_quotes(text))
 }
 
@@ -106,6 +107,13 @@ fn caption_in(value: &Value, depth: usize) -> Option<&str> {
         }),
         _ => None,
     }
+}
+
+/// The text out of `[…]`, unless it is a list of texts.
+fn out_of_brackets(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+    let plain = inner.trim_start().starts_with(char::is_alphanumeric);
+    (plain && !inner.contains(['[', ']'])).then(|| inner.to_owned())
 }
 
 fn plain_key(key: &str) -> String {
@@ -295,6 +303,14 @@ mod tests {
             "\"{\\\"caption\\\": \\\"A dog.\\\"}\"",
         ] {
             assert_eq!(take_off(text), "A dog.", "{text}");
+        }
+    }
+
+    #[test]
+    fn brackets_around_the_whole_come_off() {
+        assert_eq!(take_off("[A dog.]"), "A dog.");
+        for text in ["[A dog] and [a cat]", "['A dog', 'a cat']", "[sic] A dog"] {
+            assert_eq!(take_off(text), text);
         }
     }
 

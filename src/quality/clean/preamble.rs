@@ -13,7 +13,7 @@ fn pattern(text: &str) -> Regex {
 pub(in crate::quality) static LABEL: LazyLock<Regex> = LazyLock::new(|| {
     let labels = lexicon::any_of(|words| words.labels);
     pattern(&format!(
-        r"^(?i:{labels})(?:\s*\([^()\n]{{1,40}}\))?(?:\s*[:：=]\s*|[ \t]*\n\s*)"
+        r"^(?i:{labels}|image(?: \d{{1,2}})?|(?:photo|picture) \d{{1,2}})(?:\s*\([^()\n]{{1,40}}\))?(?:\s*[:：=]\s*|[ \t]*\n\s*)"
     ))
 });
 
@@ -22,7 +22,7 @@ static ANNOUNCEMENT: LazyLock<Regex> = LazyLock::new(|| {
     let announcing = lexicon::any_of(|words| words.announcing);
     let labels = lexicon::any_of(|words| words.labels);
     pattern(&format!(
-        r"^(?i:{announcing})\b[^:：.\n]{{0,60}}?\b(?i:{labels}|text|json|tekst|texte|texto|testo)\b[^:：.\n]{{0,80}}(?:[:：]\s*|\n\s*)"
+        r"^(?:[^,:.!?\n]{{1,50}}, )?(?i:{announcing})\b[^:：.\n]{{0,60}}?\b(?i:{labels}|json)\b[^:：.\n]{{0,80}}(?:[:：]\s*|\n\s*)"
     ))
 });
 
@@ -94,6 +94,10 @@ mod tests {
             "Below is the description: A dog.",
             "Sure! A dog.",
             "Sure, here is the alt text: A dog.",
+            "Based on the image, here's a suggested alt text: A dog.",
+            "alt_text: A dog.",
+            "Image: A dog.",
+            "Image 1: A dog.",
             "Certainly! I'd be happy to help. A dog.",
             "ASSISTANT: A dog.",
             "Alternativtext: A dog.",
@@ -122,6 +126,9 @@ mod tests {
             "Description of a city on a plaque.",
             "Alt text:",
             "Text: on a wall",
+            "This is a wall with German text: welcome.",
+            "This is a plaque with a description of a battle: 1815.",
+            "Photo: Jane Doe",
             "Two options: a dog or a cat.",
             "Ok Corral in Tombstone.",
         ] {

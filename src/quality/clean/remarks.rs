@@ -69,11 +69,12 @@ fn count_start(text: &str) -> Option<usize> {
     let start = found.get(0)?.start();
     let number: usize = found["number"].parse().ok()?;
     let words = text[..start].split_whitespace().count();
+    let characters = text[..start].trim_end().chars().count();
     let unit = found.name("unit").map_or("", |unit| unit.as_str());
     let counts_characters = unit.to_lowercase().starts_with(['c', 'z', 't']);
     let named = found[0].contains(':');
     let is_count = named
-        || (counts_characters && number >= FEWEST_CHARACTERS)
+        || (counts_characters && (number >= FEWEST_CHARACTERS || number.abs_diff(characters) <= 3))
         || (!unit.is_empty() && !counts_characters && number.abs_diff(words) <= 2 && words > 4);
     is_count.then_some(start)
 }
@@ -90,12 +91,10 @@ mod tests {
             "A dog. I hope this helps! Let me know if you'd like changes.",
             "A dog.\n\nFeel free to adjust it",
             "A dog. (125 characters)",
+            "A dog. (6 characters)",
             "A dog. [Character count: 98]",
             "A dog.\nCharacter count: 98",
-            "A dog. *(112 chars)*."
-                .trim_end_matches("*.")
-                .replace("*(", "(")
-                .as_str(),
+            "A dog. (112 chars).",
             "A dog. Would you like me to shorten it?",
             "A dog. This alt text is 98 characters long.",
             "A dog. Lassen Sie mich wissen, ob das passt.",
@@ -112,6 +111,7 @@ mod tests {
             "A sign with Chinese text (4 characters)",
             "A crossword puzzle (15 words)",
             "A class photo (1984)",
+            "I hope this day never ends, says a note.",
             "A woman hopes. The letter helps.",
             "A man. I. M. Pei's pyramid behind him.",
             "",

@@ -133,7 +133,13 @@ mod tests {
         assert_eq!(cleaned(&thoughts), "A dog.");
     }
 
-    const PACKAGING: [&str; 40] = [
+    const PACKAGING: [&str; 46] = [
+        "[",
+        "]",
+        "{",
+        ". ",
+        "(17 characters)",
+        "alt_text: ",
         "\"",
         "'",
         "“",

@@ -59,7 +59,7 @@ pub(super) static WORDS: Lexicon = Lexicon {
         r"bildunterschrift",
         r"bildbeschreibung",
     ],
-    announcing: &["hier ist", "hier sind", "das ist"],
+    announcing: &["hier ist", "hier sind", "das ist (?:der|die|mein|ihr)"],
     remarks: &[
         r"ich hoffe,? (?:das|dies)\b",
         r"lass(?:en sie|t)? (?:es )?mich wissen\b",

@@ -32,6 +32,7 @@ const AS_OBJECT: &[&str] = &[
     "stands",
     "appears",
     "adorns",
+    "day",
     "adorn",
     "decorates",
 ];
@@ -283,7 +284,7 @@ pub(super) static WORDS: Lexicon = Lexicon {
                 "rushing",
             ],
         ),
-        ("at", &["looking", "stared", "pointing", "look"]),
+        ("at", &["looking", "looked", "stared", "pointing", "look"]),
         (
             "to",
             &["listening", "talking", "speaking", "used", "listen", "talk"],
@@ -292,7 +293,12 @@ pub(super) static WORDS: Lexicon = Lexicon {
             "with",
             &["play", "playing", "dance", "dancing", "work", "cook"],
         ),
-        ("for", &["waiting", "looking", "known", "famous"]),
+        (
+            "for",
+            &[
+                "waiting", "looking", "known", "famous", "ask", "asked", "hoped",
+            ],
+        ),
         ("from", &["drink", "drinking", "eat", "choose"]),
         ("near", &["draws", "coming", "comes", "far"]),
     ],
@@ -319,7 +325,7 @@ pub(super) static WORDS: Lexicon = Lexicon {
         r"\bmy (?:content policy|safety guidelines|programming|training data)\b",
     ],
     labels: &[
-        r"(?:image |photo |suggested |proposed |final |concise |short |new )?alt(?:[- ]?text| attribute)?(?: description| suggestion| for (?:this|the) (?:image|photo|picture))?",
+        r"(?:image |photo |suggested |proposed |final |concise |short |new )?alt(?:[-_ ]?text| attribute)?(?: description| suggestion| for (?:this|the) (?:image|photo|picture))?",
         r"alternative text",
         r"(?:image|photo|picture|short|brief|final|suggested|concise) (?:caption|description)",
         r"caption",
@@ -335,11 +341,11 @@ pub(super) static WORDS: Lexicon = Lexicon {
         "here are",
         "below is",
         "the following is",
-        "this is",
+        "this is (?:the|my|your)",
     ],
     remarks: &[
         r"(?:please )?let me know\b",
-        r"i hope (?:this|that|it)\b",
+        r"i hope (?:this|that|it) (?:helps|is|was|works|meets|fits|suits|matches|serves|captures|gives|provides)\b",
         r"hope (?:this|that) helps\b",
         r"(?:please )?feel free to\b",
         r"would you like (?:me|another|a )",
@@ -352,7 +358,7 @@ pub(super) static WORDS: Lexicon = Lexicon {
     ],
     openings: &[
         Opening {
-            pattern: r"(?:this|the) (?:(?:attached|provided|given) )?(?:image|photo|photograph|picture|snapshot) (?:shows|depicts|displays|features|presents|portrays|captures|illustrates|showcases|contains|is showing|is of|(?:is )?depicting|showing)",
+            pattern: r"(?:this|the) (?:(?:attached|provided|given) )?(?:image|photo|photograph|picture|snapshot)(?: you (?:provided|shared|uploaded|attached|sent))? (?:shows|depicts|displays|features|presents|portrays|captures|illustrates|showcases|contains|is showing|is of|(?:is )?depicting|showing)",
             rest: Rest::Unless(NO_NOUN),
         },
         Opening {

@@ -42,7 +42,12 @@ pub(super) static WORDS: Lexicon = Lexicon {
         r"descripción(?: de la imagen| de la foto)?",
         r"respuesta",
     ],
-    announcing: &["aquí está", "aquí tienes", "aquí tiene", "este es"],
+    announcing: &[
+        "aquí está",
+        "aquí tienes",
+        "aquí tiene",
+        "este es (?:el|mi|su)",
+    ],
     remarks: &[
         r"espero que (?:esto|esta|te|le|sea)\b",
         r"(?:avísame|avíseme|hazme saber|hágame saber|dime) si\b",

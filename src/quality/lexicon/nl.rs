@@ -47,7 +47,7 @@ pub(super) static WORDS: Lexicon = Lexicon {
         r"(?:korte |foto|afbeeldings)?beschrijving",
         r"antwoord",
     ],
-    announcing: &["hier is", "hier zijn", "dit is"],
+    announcing: &["hier is", "hier zijn", "dit is (?:de|het|mijn)"],
     remarks: &[
         r"laat (?:het )?(?:me|mij) (?:gerust )?weten\b",
         r"ik hoop dat\b",

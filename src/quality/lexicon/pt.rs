@@ -40,7 +40,7 @@ pub(super) static WORDS: Lexicon = Lexicon {
         r"descrição(?: da imagem| da foto)?",
         r"resposta",
     ],
-    announcing: &["aqui está", "este é"],
+    announcing: &["aqui está", "este é (?:o|meu|seu)"],
     remarks: &[
         r"espero (?:que isso|que isto|ter ajudado)\b",
         r"(?:me avise|avise-me|deixe-me saber|diga-me) se\b",
