@@ -192,8 +192,12 @@ impl Who {
                 "a web page instead of a reply; is `base_url` of `{}` right?",
                 self.entry
             ))
+        } else if serde_json::from_str::<serde::de::IgnoredAny>(body).is_err()
+            && body.starts_with(['{', '['])
+        {
+            Ending::Outage("a reply that is cut off".to_owned())
         } else if body.starts_with(['{', '[']) {
-            Ending::Photo("a reply that is broken or empty of content".to_owned())
+            Ending::Photo("a reply without content".to_owned())
         } else {
             Ending::Outage(format!("no JSON: {}", super::fault::one_line(body)))
         }
