@@ -13,7 +13,7 @@ pub(super) async fn adopt(
     args: args::Adopt,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let setup = Setup::new(global, None).await?;
+    let setup = Setup::new(global, None, output).await?;
     let traits = setup.site.traits();
     let plan = Plan {
         albums: args.album,

@@ -69,8 +69,8 @@ pub(super) enum Command {
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Run {
     /// Only look: what would happen, and what it would cost
-    #[arg(long, conflicts_with = "preview")]
-    pub(super) dry_run: bool,
+    #[arg(long = "dry-run", conflicts_with = "preview")]
+    pub(super) dry: bool,
     /// Generate and keep drafts, but write nothing to the site
     #[arg(long)]
     pub(super) preview: bool,

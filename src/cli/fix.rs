@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) async fn fix(global: &Global, args: args::Fix, output: &Output) -> anyhow::Result<Exit> {
     let given = given(&args)?;
-    let setup = Setup::new(global, Some(&args.with)).await?;
+    let setup = Setup::new(global, Some(&args.with), output).await?;
     let plan = Plan {
         ids: vec![PhotoId::new(args.id.clone())],
         replace_human: args.replace_human,

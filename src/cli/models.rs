@@ -11,7 +11,7 @@ pub(super) fn models(
     args: &args::Models,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let settings = settings(global, None)?;
+    let settings = settings(global, None, output)?;
     let text = if args.json {
         report::json::models(&settings.models, &settings.chain)
     } else {

@@ -36,8 +36,8 @@ async fn carry_out(
     args: args::Run,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let setup = Setup::new(global, Some(&args.with)).await?;
-    let action = match (args.dry_run, args.preview) {
+    let setup = Setup::new(global, Some(&args.with), output).await?;
+    let action = match (args.dry, args.preview) {
         (true, _) => Action::DryRun,
         (false, true) => Action::Preview,
         (false, false) => Action::Write,

@@ -36,7 +36,11 @@ pub(super) enum Access {
 }
 
 /// The settings alone, for commands that need no site.
-pub(super) fn settings(global: &Global, with: Option<&With>) -> anyhow::Result<Settings> {
+pub(super) fn settings(
+    global: &Global,
+    with: Option<&With>,
+    output: &Output,
+) -> anyhow::Result<Settings> {
     let overrides = Overrides {
         config: global.config.clone(),
         model: with.and_then(|with| with.model.clone()),
@@ -44,13 +48,21 @@ pub(super) fn settings(global: &Global, with: Option<&With>) -> anyhow::Result<S
         deadline: with.and_then(|with| with.deadline),
         ..Overrides::default()
     };
-    Ok(config::load(&overrides, Environment::capture())?)
+    let settings = config::load(&overrides, Environment::capture())?;
+    for warning in &settings.warnings {
+        output.say(&format!("warning: {warning}"));
+    }
+    Ok(settings)
 }
 
 impl Setup {
     /// Reads the settings and connects to the site.
-    pub(super) async fn new(global: &Global, with: Option<&With>) -> anyhow::Result<Self> {
-        Self::with_settings(settings(global, with)?).await
+    pub(super) async fn new(
+        global: &Global,
+        with: Option<&With>,
+        output: &Output,
+    ) -> anyhow::Result<Self> {
+        Self::with_settings(settings(global, with, output)?).await
     }
 
     pub(super) async fn with_settings(mut settings: Settings) -> anyhow::Result<Self> {
@@ -104,9 +116,10 @@ impl Setup {
             output.data(&serde_json::to_string(&finished.summary)?)?;
         } else if output.volume > super::output::Volume::Quiet {
             output.data(&report::terminal::summary(&finished.summary))?;
-            if let Some(page) = self.page() {
+            if let (Some(archive), Access::Record) = (&self.embedded, access) {
+                let page = archive.save_page().await?;
                 output.data(&format!(
-                    "Look at the photos and their alt texts: {}",
+                    "Photos and alt texts to look at: {}",
                     page.display()
                 ))?;
             }
@@ -152,11 +165,6 @@ impl Setup {
         .await;
         progress.finish();
         Ok(finished?)
-    }
-
-    /// The page of the embedded archive that shows what a run did.
-    fn page(&self) -> Option<PathBuf> {
-        self.embedded.as_ref().and(None)
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) async fn status(
     args: &args::Status,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let settings = settings(global, None)?;
+    let settings = settings(global, None, output)?;
     let checkpoint = scratch(&settings)?;
     let status = checkpoint.status(SlotKind::Alt, &settings.language).await?;
     let runs = checkpoint.last_runs(RUNS).await?;

@@ -15,7 +15,7 @@ pub(super) async fn undo(
     args: args::Undo,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let settings = settings(global, None)?;
+    let settings = settings(global, None, output)?;
     let target = RunNumber(args.run);
     let checkpoint = scratch(&settings)?;
     let Some(run) = checkpoint.run(target).await? else {

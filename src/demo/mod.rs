@@ -39,6 +39,7 @@ pub struct EmbeddedArchive {
     pub token: SecretString,
     /// All photos as `album/name`, in the order of the archive.
     pub ids: Vec<PhotoId>,
+    store: Arc<Store>,
     _stop_when_dropped: DropGuard,
 }
 
@@ -102,7 +103,8 @@ impl EmbeddedArchive {
             .expect("an address with a port is a URL");
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let app = server::app(Arc::new(store), &token);
+        let store = Arc::new(store);
+        let app = server::app(Arc::clone(&store), &token);
         tokio::spawn(async move {
             // It ends only when told to: failed connections are the client's.
             let _ = axum::serve(listener, app)
@@ -113,8 +115,23 @@ impl EmbeddedArchive {
             base_url,
             token,
             ids,
+            store,
             _stop_when_dropped: stop.drop_guard(),
         })
+    }
+}
+
+impl EmbeddedArchive {
+    /// Writes `index.html` beside the photos: all of them with their texts as
+    /// they are now, to be opened from disk once the server is gone. Returns its
+    /// path.
+    pub async fn save_page(&self) -> Result<PathBuf, DemoError> {
+        let store = Arc::clone(&self.store);
+        blocking(move || {
+            let page = server::page(&store.entries()?, &server::Pictures::Beside);
+            store.save_page(&page)
+        })
+        .await
     }
 }
 

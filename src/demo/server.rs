@@ -208,10 +208,19 @@ async fn front_page(State(Site { store, .. }): State<Site>) -> Result<Response, 
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'",
     )];
-    Ok((headers, Html(page(&entries))).into_response())
+    Ok((headers, Html(page(&entries, &Pictures::OnServer))).into_response())
 }
 
-fn page(entries: &[Entry]) -> String {
+/// Where the pictures are, as seen from the page.
+pub(super) enum Pictures {
+    /// At the addresses of the API.
+    OnServer,
+    /// In the folder beside the page.
+    Beside,
+}
+
+/// All photos with their texts, as one HTML page.
+pub(super) fn page(entries: &[Entry], pictures: &Pictures) -> String {
     let mut html = format!(
         "<!doctype html><html lang=en><meta charset=utf-8>\
          <meta name=viewport content='width=device-width'>\
@@ -223,14 +232,14 @@ fn page(entries: &[Entry]) -> String {
     for album in entries.chunk_by(|one, next| one.album == next.album) {
         let _ = write!(html, "<h2>{}</h2><ul>", Escaped(&album[0].album));
         for entry in album {
-            push_photo(&mut html, entry);
+            push_photo(&mut html, entry, pictures);
         }
         html.push_str("</ul>");
     }
     html
 }
 
-fn push_photo(html: &mut String, entry: &Entry) {
+fn push_photo(html: &mut String, entry: &Entry, pictures: &Pictures) {
     let Item {
         title,
         alt,
@@ -244,6 +253,10 @@ fn push_photo(html: &mut String, entry: &Entry) {
         (_, None) => "alt text without a mark",
     };
     let (album, name) = (encoded(&entry.album), encoded(&entry.name));
+    let picture = match pictures {
+        Pictures::OnServer => format!("/files/cache/{album}/{name}-1280w.jpg"),
+        Pictures::Beside => format!("files/{album}/{name}.jpg"),
+    };
     let heading = match title.as_str() {
         "" => entry.name.as_str(),
         title => title,
@@ -251,7 +264,7 @@ fn push_photo(html: &mut String, entry: &Entry) {
     // Writing to a string can't fail.
     let _ = write!(
         html,
-        "<li><img loading=lazy src='/files/cache/{album}/{name}-1280w.jpg' alt='{alt}'>\
+        "<li><img loading=lazy src='{picture}' alt='{alt}'>\
          <h3>{}</h3><p class=caption>{}</p><p>{alt}</p><p class=by>{by}</p></li>",
         Escaped(heading),
         Escaped(caption.as_str()),

@@ -281,6 +281,14 @@ impl Store {
         replace(&path, &json, Durability::Synced).map_err(|error| DemoError::io(&path, error))
     }
 
+    /// Keeps the page that shows everything; returns its path.
+    pub(super) fn save_page(&self, html: &str) -> Result<PathBuf, DemoError> {
+        let path = self.dir.join("index.html");
+        replace(&path, html.as_bytes(), Durability::Redrawn)
+            .map_err(|error| DemoError::io(&path, error))?;
+        Ok(path)
+    }
+
     /// Creates the record, or adds what a newer version of the program brings.
     fn add_missing_photos(&self) -> Result<(), DemoError> {
         let _turn = self.take_turn()?;

@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_that_is_no_reply_is_an_outage_unless_it_is_broken_json() {
+    fn a_success_that_is_no_reply_is_an_outage_unless_it_is_json_without_content() {
         use Class::{Outage, Photo};
         let who = Who::new(&entry(Provider::OpenAi));
         for (body, expected) in [
@@ -366,7 +366,7 @@ mod tests {
             ("  \n", Outage),
             ("\u{feff}<!DOCTYPE html><p>", Outage),
             ("upstream connect error", Outage),
-            (r#"{"choices":[{"mess"#, Photo),
+            (r#"{"choices":[{"mess"#, Outage),
             ("{}", Photo),
         ] {
             assert_eq!(class(&who.unreadable(body)), expected, "{body}");

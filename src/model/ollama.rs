@@ -397,7 +397,7 @@ mod tests {
             ),
             ("<html>login</html>", Outage),
             ("", Outage),
-            (r#"{"message":{"cont"#, Photo),
+            (r#"{"message":{"cont"#, Outage),
             ("{}", Photo),
             ("null", Outage),
         ] {

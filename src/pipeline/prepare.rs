@@ -5,8 +5,8 @@ use super::items::{Ask, Captioned, Looked, Material, Prepared, ToWrite};
 use super::shared::{Blame, Shared};
 use super::{Given, Outcome, look};
 use crate::archive::{
-    Assessment, Context, ContextField, DraftId, DraftKey, Fingerprint, Jpeg, Moment, Pixels, Reply,
-    Skip, Verdict,
+    Assessment, Context, ContextField, DraftId, DraftKey, Ending, Fingerprint, Jpeg, Moment,
+    Pixels, Reply, Skip, Verdict,
 };
 use crate::checkpoint::{CallOutcome, CheckpointError, NewDraft};
 use crate::photo::{self, PREPARATION, PhotoError};
@@ -114,18 +114,15 @@ async fn find(shared: &Shared, looked: &Looked, asks: &[Ask]) -> Result<There, C
                 Source::Judge(call) => {
                     let stored = shared.checkpoint.stored_call(call).await?;
                     let model = &shared.chain.member(member).model;
-                    match stored.map(|stored| model.judge(&stored.reply)) {
-                        Some(crate::archive::Ending::Done(reply)) => {
-                            return Ok(There::Reply(member, call, reply));
-                        }
-                        // The process ended before this reply was seen to be of
-                        // no use; closed, it is not found again.
-                        _ => {
-                            let error = "the stored reply is of no use".to_owned();
-                            let outcome = CallOutcome::Failed { error };
-                            shared.checkpoint.close_call(call, outcome).await?;
-                        }
+                    let ending = stored.map(|stored| model.judge(&stored.reply));
+                    if let Some(Ending::Done(reply)) = ending {
+                        return Ok(There::Reply(member, call, reply));
                     }
+                    // The process ended before this reply was seen to be of no
+                    // use; closed, it is not found again.
+                    let error = "the stored reply is of no use".to_owned();
+                    let outcome = CallOutcome::Failed { error };
+                    shared.checkpoint.close_call(call, outcome).await?;
                 }
             }
         }

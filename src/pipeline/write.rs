@@ -141,15 +141,15 @@ impl Writer<'_> {
         mut fresh: Reading,
         change: NewWrite,
     ) -> Result<Landing, CheckpointError> {
-        let set = ChangeSet {
+        let change_set = ChangeSet {
             alt: change.sent.0.clone(),
             tag: change.sent.1,
         };
-        let mut sent = 0;
+        let mut attempts = 0;
         loop {
             let write = self.checkpoint.intend(change.clone()).await?;
-            let reply = self.site.write(photo, &set, &fresh).await;
-            sent += 1;
+            let reply = self.site.write(photo, &change_set, &fresh).await;
+            attempts += 1;
             let shown = match &reply {
                 Ok(Written::Shown(reading)) => Ok(reading.clone()),
                 // A refused write may have been half saved, so the site is read
@@ -205,7 +205,7 @@ impl Writer<'_> {
                 }
             }
             match reply {
-                Err(SiteError::OutcomeUnknown(_)) if sent < RESENDS => fresh = reading,
+                Err(SiteError::OutcomeUnknown(_)) if attempts < RESENDS => fresh = reading,
                 Err(error) => return Ok(Landing::Refused(error)),
                 Ok(_) => {
                     let why = format!("the site accepted the text of {photo} and kept the old one");

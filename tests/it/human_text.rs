@@ -42,11 +42,11 @@ fn a_text_written_between_listing_and_write_survives_and_is_a_conflict() {
         photo,
         ..
     } = &story();
-    site.edit_after(When::pixels().photo(&photo), &photo, MINE, Some(json!(1)));
+    site.edit_after(When::pixels().photo(photo), photo, MINE, Some(json!(1)));
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/conflict"), 1);
     assert_eq!(output.number("/written"), 7);
-    assert_eq!(site.alt(&photo), MINE);
+    assert_eq!(site.alt(photo), MINE);
     assert!(site.writes().iter().all(|write| write.photo != *photo));
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/skipped/person"), 1);
@@ -63,10 +63,10 @@ fn with_entity_tags_even_the_last_moment_is_safe() {
     } = &story();
     site.with_etags();
     // The second reading of a photo is the one right before the write.
-    let last_read = When::get().photo(&photo).nth(2);
-    site.edit_after(last_read, &photo, MINE, None);
+    let last_read = When::get().photo(photo).nth(2);
+    site.edit_after(last_read, photo, MINE, None);
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
-    assert_eq!(site.alt(&photo), MINE);
+    assert_eq!(site.alt(photo), MINE);
     assert_eq!(output.number("/conflict"), 1);
 }
 
@@ -134,14 +134,14 @@ fn a_text_that_a_person_cleared_stays_empty_until_somebody_asks() {
         photo,
     } = &story();
     let _ = workspace.run(&["run", "--json"]).expect(0);
-    site.edit_by_person(&photo, "", None);
+    site.edit_by_person(photo, "", None);
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/skipped/cleared"), 1);
     assert_eq!(model.count(), 8);
-    assert_eq!(site.alt(&photo), "");
-    let _ = workspace.run(&["fix", &photo, "--yes"]).expect(0);
+    assert_eq!(site.alt(photo), "");
+    let _ = workspace.run(&["fix", photo, "--yes"]).expect(0);
     assert_eq!(model.count(), 9);
-    assert_ne!(site.alt(&photo), "");
+    assert_ne!(site.alt(photo), "");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn only_an_explicit_wish_replaces_a_persons_text() {
         ..
     } = &story();
     site.add("family/pier", FakePhoto::new("Pier").alt(MINE).verified(1));
-    workspace.list(&site);
+    workspace.list(site);
     let refused = workspace.run(&["fix", "family/pier", "--yes"]);
     assert_ne!(refused.code, Some(0), "{refused}");
     refused.says(&["--replace-human"]);
@@ -178,7 +178,7 @@ fn a_write_whose_reply_was_lost_is_settled_by_reading() {
         workspace,
         photo,
     } = &story();
-    site.script(When::patch().photo(&photo).times(1), Act::lose_reply());
+    site.script(When::patch().photo(photo).times(1), Act::lose_reply());
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/written"), 8);
     let of_photo = |writes: Vec<crate::support::SiteWrite>| {
@@ -199,11 +199,11 @@ fn a_write_that_never_arrived_is_tried_again_with_the_same_text() {
         workspace,
         photo,
     } = &story();
-    site.script(When::patch().photo(&photo).times(1), Act::reset());
+    site.script(When::patch().photo(photo).times(1), Act::reset());
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/written"), 8);
     assert_eq!(model.count(), 8);
-    assert!(model.captions().contains(&site.alt(&photo)));
+    assert!(model.captions().contains(&site.alt(photo)));
 }
 
 #[test]
@@ -214,11 +214,11 @@ fn a_person_who_writes_while_our_reply_is_lost_keeps_the_text() {
         photo,
         ..
     } = &story();
-    site.script(When::patch().photo(&photo).times(1), Act::reset());
-    site.edit_after(When::patch().photo(&photo).nth(1), &photo, MINE, None);
+    site.script(When::patch().photo(photo).times(1), Act::reset());
+    site.edit_after(When::patch().photo(photo).nth(1), photo, MINE, None);
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/conflict"), 1);
-    assert_eq!(site.alt(&photo), MINE);
+    assert_eq!(site.alt(photo), MINE);
 }
 
 #[test]
@@ -229,9 +229,9 @@ fn a_site_that_only_pretends_to_store_a_text_is_found_out() {
         photo,
         ..
     } = &story();
-    site.script(When::patch().photo(&photo), Act::keep_old());
+    site.script(When::patch().photo(photo), Act::keep_old());
     let output = workspace.run(&["run", "--json"]).expect(3).counted();
     assert_eq!(output.number("/failed"), 1);
     assert_eq!(output.number("/written"), 7);
-    output.says(&[&photo]);
+    output.says(&[photo]);
 }

@@ -432,7 +432,7 @@ fn errors_under_status_200_are_errors() {
             Photo,
         ),
         (r#"{"choices":[]}"#, Photo),
-        (r#"{"choices":[{"mess"#, Photo),
+        (r#"{"choices":[{"mess"#, Outage),
         ("<!doctype html><title>Sign in</title>", Outage),
         ("", Outage),
         ("upstream connect error", Outage),

@@ -17,7 +17,7 @@ async fn a_token_that_is_refused_everywhere_stops_the_run() {
         let site = listing(&server, &["a/1", "a/2", "a/3"]);
         let error = site.read(&id("a/1")).await.unwrap_err();
         assert!(matches!(&error, SiteError::Settings(_)), "{error:?}");
-        assert!(text(&error).contains("site.token_env"), "{error}");
+        assert!(text(&error).contains("refuses the token"), "{error}");
         // The verdict stands: nobody else asks around again.
         let before = server.seen().len();
         assert!(matches!(
