@@ -1,12 +1,12 @@
 //! Pure: the bytes of an image file in; an upright, small JPEG and the facts
 //! in its EXIF out.
 //!
-//! [`prepare`] makes what a model sees. It is synchronous and runs for tens of
+//! [`prepare()`] makes what a model sees. It is synchronous and runs for tens of
 //! milliseconds, so callers put it on a blocking thread. Colour profiles are
 //! not applied: a caption does not depend on the difference between Display P3
 //! and sRGB, and converting every phone photo would cost more than scaling it.
 //!
-//! [`facts`] reads the day and the place out of the EXIF.
+//! [`facts()`] reads the day and the place out of the EXIF.
 
 mod error;
 mod facts;

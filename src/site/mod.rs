@@ -1,6 +1,6 @@
 //! The one contract with the archive's owner, and all HTTP to the CMS.
 //!
-//! A site is described, not programmed: [`open`] takes a description (a preset
+//! A site is described, not programmed: [`open()`] takes a description (a preset
 //! is one as a TOML file) and gives the one implementation that follows it.
 
 mod address;
