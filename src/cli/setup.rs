@@ -62,14 +62,17 @@ impl Setup {
         with: Option<&With>,
         output: &Output,
     ) -> anyhow::Result<Self> {
-        Self::with_settings(settings(global, with, output)?).await
+        Self::with_settings(settings(global, with, output)?, output).await
     }
 
-    pub(super) async fn with_settings(mut settings: Settings) -> anyhow::Result<Self> {
+    pub(super) async fn with_settings(
+        mut settings: Settings,
+        output: &Output,
+    ) -> anyhow::Result<Self> {
         let stop = Stop::default();
         signals::listen(stop.clone());
         let embedded = match settings.site.preset {
-            Preset::Embedded => Some(start_embedded(&mut settings).await?),
+            Preset::Embedded => Some(start_embedded(&mut settings, output).await?),
             Preset::Album => None,
         };
         let patience = settings.run.outage_patience;
@@ -170,12 +173,18 @@ impl Setup {
 
 /// Starts the embedded archive beside the state file, and points the settings
 /// at it.
-async fn start_embedded(settings: &mut Settings) -> anyhow::Result<EmbeddedArchive> {
+async fn start_embedded(
+    settings: &mut Settings,
+    output: &Output,
+) -> anyhow::Result<EmbeddedArchive> {
     let folder = settings
         .state
         .parent()
         .map_or_else(PathBuf::new, PathBuf::from)
         .join("embedded");
+    if !folder.join("archive.json").exists() {
+        output.say("drawing the photos of the embedded archive (the first time only)");
+    }
     let archive = EmbeddedArchive::start(&folder).await.with_context(|| {
         format!(
             "could not start the embedded archive in {}",

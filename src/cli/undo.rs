@@ -60,7 +60,7 @@ pub(super) async fn undo(
             return Ok(Exit::Done);
         }
     }
-    let setup = Setup::with_settings(settings).await?;
+    let setup = Setup::with_settings(settings, output).await?;
     let plan = Plan::new(Mode::Undo, &setup.settings);
     let job = async |parts| pipeline::undo(parts, target).await;
     setup

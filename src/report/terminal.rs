@@ -1,12 +1,12 @@
 //! For a person at a terminal of 80 columns: words and plain tables, no meaning
 //! in colour or position alone.
 
-use crate::archive::{ModelName, Moment, SiteName, Skip, Usd};
+use crate::archive::{Mode, ModelName, Moment, SiteName, Skip, Usd};
 use crate::checkpoint::{RunRow, Status};
 use crate::config::{ModelEntry, Models};
 use crate::pipeline::Summary;
 use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 use std::fmt::Write;
 
 /// The summary of a run, a few lines.
@@ -18,7 +18,12 @@ pub fn summary(summary: &Summary) -> String {
         }
     };
     row("photos seen", summary.seen);
-    row("written", summary.written);
+    let written = if summary.mode == Mode::Undo.as_str() {
+        "put back"
+    } else {
+        "written"
+    };
+    row(written, summary.written);
     row("drafts kept, not written", summary.waiting);
     row("held for a person", summary.held);
     row("failed", summary.failed);
@@ -209,22 +214,19 @@ pub fn models(models: &Models, chain: &[ModelName]) -> String {
             |price| format!("{}, {}", price.input, price.output),
         );
         let place = if entry.cloud { "cloud" } else { "local" };
-        table.add_row([
-            name.as_str(),
-            &entry.model,
-            place,
-            &price,
-            &key(entry),
-            used,
-        ]);
+        table.add_row([name.as_str(), &entry.model, place, &price, key(entry), used]);
+    }
+    // Names are what people type, so they stay whole.
+    if let Some(names) = table.column_mut(0) {
+        names.set_constraint(ColumnConstraint::ContentWidth);
     }
     table.trim_fmt()
 }
 
-fn key(entry: &ModelEntry) -> String {
+fn key(entry: &ModelEntry) -> &'static str {
     match (&entry.api_key_env, &entry.api_key) {
-        (None, _) => "-".to_owned(),
-        (Some(_), Some(_)) => "set".to_owned(),
-        (Some(variable), None) => format!("{variable} is not set"),
+        (None, _) => "-",
+        (Some(_), Some(_)) => "set",
+        (Some(_), None) => "not set",
     }
 }
