@@ -26,9 +26,18 @@ pub(super) struct Args {
 /// Flags of every command.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Global {
-    /// The settings file [default: pipeline.toml]
-    #[arg(long, global = true, env = "ALTFILL_CONFIG", value_name = "FILE")]
+    /// The settings file [default: $ALTFILL_CONFIG, else pipeline.toml]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// The list of models [default: models.yaml beside the settings]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) models: Option<PathBuf>,
+    /// The state file [default: state/altfill.db beside the settings]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
+    /// The language of the alt texts, such as en or pt-BR
+    #[arg(long, global = true, value_name = "TAG")]
+    pub(super) language: Option<String>,
     /// Say nothing but errors and what was asked for
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
@@ -93,6 +102,9 @@ pub(super) struct With {
     /// The model to use, a name in models.yaml
     #[arg(long, value_name = "NAME")]
     pub(super) model: Option<String>,
+    /// Model calls in flight
+    #[arg(long, value_name = "N")]
+    pub(super) concurrency: Option<usize>,
     /// What the run may cost at most, in US dollars
     #[arg(long, value_name = "USD")]
     pub(super) max_cost: Option<f64>,

@@ -44,9 +44,12 @@ pub(super) fn settings(
     let overrides = Overrides {
         config: global.config.clone(),
         model: with.and_then(|with| with.model.clone()),
+        models: global.models.clone(),
+        state: global.state.clone(),
+        language: global.language.clone(),
+        concurrency: with.and_then(|with| with.concurrency),
         max_cost: with.and_then(|with| with.max_cost),
         deadline: with.and_then(|with| with.deadline),
-        ..Overrides::default()
     };
     let settings = config::load(&overrides, Environment::capture())?;
     for warning in &settings.warnings {

@@ -174,12 +174,11 @@ impl Shared {
         use crate::archive::Ended;
         match error {
             SiteError::Settings(message) => {
-                let from = self.plan.token_from.as_deref().unwrap_or("site.token_env");
-                let hint = format!("if it is about the token: check {from}, and what it may do");
-                self.stop.fatal(Fatal {
-                    message: message.clone(),
-                    hint: Some(hint),
-                });
+                let from = self.plan.token_from.as_deref();
+                let from = from.filter(|_| message.contains("token"));
+                let hint = from.map(|from| format!("check {from}, and what its token may do"));
+                let message = message.clone();
+                self.stop.fatal(Fatal { message, hint });
             }
             SiteError::Outage(why) => {
                 self.notice(why.clone());
