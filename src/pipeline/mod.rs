@@ -5,6 +5,8 @@
 //! to `settle`, so that every photo is counted exactly once.
 
 mod adopt;
+mod ask;
+mod attempt;
 mod caption;
 mod chain;
 mod event;
