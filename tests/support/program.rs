@@ -216,7 +216,7 @@ impl Program {
 
 /// Cargo names the binary for tests and benchmarks; an example finds it beside
 /// its own directory.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     if let Some(path) = option_env!("CARGO_BIN_EXE_altfill") {
         return PathBuf::from(path);
     }
