@@ -35,6 +35,8 @@ pub struct Look {
     pub owner: Owner,
     /// The text is missing because a person removed it.
     pub cleared: bool,
+    /// The text is known to be a person's, whatever a tag will say.
+    pub for_good: bool,
     /// When.
     pub at: Moment,
 }
@@ -160,13 +162,14 @@ impl Checkpoint {
             connection
                 .prepare_cached(
                     "UPDATE slots SET
-                        person = CASE WHEN :taken AND write IS NOT NULL THEN 1 ELSE person END,
+                        person = CASE WHEN :for_good OR (:taken AND write IS NOT NULL)
+                            THEN 1 ELSE person END,
                         write = CASE WHEN :taken THEN NULL ELSE write END,
                         cleared = :cleared
                      WHERE id = :slot",
                 )?
                 .execute(named_params! {
-                    ":taken": taken_over, ":cleared": look.cleared, ":slot": look.slot.0,
+                    ":taken": taken_over, ":for_good": look.for_good, ":cleared": look.cleared, ":slot": look.slot.0,
                 })?;
             Ok(())
         })

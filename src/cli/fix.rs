@@ -45,6 +45,7 @@ pub(super) async fn fix(global: &Global, args: args::Fix, output: &Output) -> an
     // The draft that was shown is the one that is written.
     let plan = Plan {
         freshness: Freshness::Reuse,
+        expected: Some(before),
         ..plan
     };
     setup

@@ -2,7 +2,7 @@
 //! otherwise.
 
 use super::output::{Output, Volume};
-use crate::archive::Mode;
+use crate::archive::{Mode, PhotoId};
 use crate::pipeline::{Event, Observer, Outcome, Settled};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -92,12 +92,12 @@ impl Progress {
             Outcome::Failed(why) => {
                 state.failed += 1;
                 if state.failed <= TOLD_FAILURES || self.output.volume >= Volume::Verbose {
-                    line = Some(format!("failed  {photo}: {why}"));
+                    line = Some(format!("failed  {}", naming(photo, why)));
                 } else if state.failed == TOLD_FAILURES + 1 {
                     line = Some("more photos failed; -v shows each".to_owned());
                 }
             }
-            Outcome::Conflict(why) => line = Some(format!("left    {photo}: {why}")),
+            Outcome::Conflict(why) => line = Some(format!("left    {}", naming(photo, why))),
             Outcome::NotReached | Outcome::Skipped(_) => {}
         }
         let message = state.message();
@@ -125,6 +125,15 @@ impl Progress {
         } else {
             String::new()
         }
+    }
+}
+
+/// A reason that says which photo it is about, once.
+fn naming(photo: &PhotoId, why: &str) -> String {
+    if why.contains(photo.as_str()) {
+        why.to_owned()
+    } else {
+        format!("{photo}: {why}")
     }
 }
 

@@ -68,6 +68,19 @@ impl Pace {
         }
     }
 
+    /// A permit without any wait, for a request that must follow another one at
+    /// once: its place in the rate is owed, so that those after it wait the
+    /// longer. `None` while a pause is on.
+    pub fn enter_now(&self) -> Option<Permit<'_>> {
+        if self.gate.paused().is_some() {
+            return None;
+        }
+        if let Some(rate) = &self.requests {
+            rate.correct(0, 1);
+        }
+        Some(self.permits.exceed())
+    }
+
     /// Lets nobody through for a while; a longer pause that is already on stays.
     pub fn pause(&self, wait: Duration, why: &str) {
         self.gate.pause(wait, why);
@@ -158,6 +171,29 @@ mod tests {
             "{:?}",
             start.elapsed()
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_on_credit_goes_at_once_and_is_paid_by_the_next() {
+        let limits = Limits {
+            requests_per_second: Some(1.0),
+            concurrency: 1,
+            ..FREE
+        };
+        let pace = Pace::new(limits);
+        let start = Instant::now();
+        let first = pace.enter(0).await;
+        let second = pace.enter_now().expect("no pause is on");
+        assert!(start.elapsed() < Duration::from_millis(10));
+        drop((first, second));
+        drop(pace.enter(0).await);
+        assert!(
+            start.elapsed() >= Duration::from_millis(1900),
+            "{:?}",
+            start.elapsed()
+        );
+        pace.pause(Duration::from_secs(1), "429");
+        assert!(pace.enter_now().is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -69,6 +69,12 @@ impl Permits {
         }
     }
 
+    /// A permit at once, even beyond the limit.
+    pub(super) fn exceed(&self) -> Permit<'_> {
+        self.state().in_flight += 1;
+        Permit(self)
+    }
+
     pub(super) fn halve(&self) {
         let mut state = self.state();
         let now = Instant::now();

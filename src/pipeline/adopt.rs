@@ -133,6 +133,7 @@ async fn one(shared: &Shared, photo: PhotoId) -> Result<(), CheckpointError> {
             reading,
             owner,
             cleared,
+            for_good: false,
             at: Moment::now(),
         };
         shared.checkpoint.note_look(look).await?;

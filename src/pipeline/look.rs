@@ -59,7 +59,7 @@ async fn unread(shared: &Shared, admitted: Admitted, error: SiteError) {
 
 /// Whether the last look still counts, so that the site is spared a request.
 fn spared(shared: &Shared, admitted: &Admitted) -> Option<Skip> {
-    if shared.plan.mode == Mode::Fix {
+    if matches!(shared.plan.mode, Mode::Fix | Mode::Adopt) {
         return None;
     }
     let asked = shared.asked(Moment::now(), None, "");
@@ -82,6 +82,7 @@ async fn decide(shared: Arc<Shared>, admitted: Admitted, reading: Reading, outpu
         reading: reading.clone(),
         owner,
         cleared: record.cleared,
+        for_good: false,
         at: now,
     };
     if let Err(error) = shared.checkpoint.note_look(look).await {

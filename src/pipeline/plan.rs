@@ -47,6 +47,8 @@ pub struct Plan {
     pub limit: Option<u64>,
     /// A text that a person gave.
     pub given: Option<Given>,
+    /// The text that a person agreed to replace; any other is left alone.
+    pub expected: Option<String>,
     /// A hint for the model about the named photo.
     pub note: Option<String>,
     /// Which text of each photo.
@@ -87,6 +89,7 @@ impl Plan {
             ids: Vec::new(),
             limit: None,
             given: None,
+            expected: None,
             note: None,
             kind: SlotKind::Alt,
             language: settings.language.clone(),

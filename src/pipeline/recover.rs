@@ -1,9 +1,10 @@
 //! Recover: settle what a killed run left open, before anything else.
 
 use super::shared::Shared;
+use super::write::became;
 use crate::archive::{Moment, Owner, Reading, Tag};
 use crate::checkpoint::{CheckpointError, Look, StoredWrite};
-use crate::policy::{self, Landed, landed};
+use crate::policy::{self, Landed};
 use crate::site::SiteError;
 
 /// Says that runs were killed, and which of their calls were booked unanswered.
@@ -45,7 +46,7 @@ async fn settle(
 ) -> Result<(), CheckpointError> {
     let now = Moment::now();
     let text = reading.alt_text();
-    match landed(&write.before.0, &write.sent.0, write.sent.0.trim(), text) {
+    match became(&write.before, &write.sent, &reading) {
         Landed::Exact | Landed::Cleaned => {
             shared
                 .checkpoint
@@ -59,6 +60,7 @@ async fn settle(
                     reading,
                     owner,
                     cleared: false,
+                    for_good: true,
                     at: now,
                 };
                 shared.checkpoint.note_look(look).await?;
@@ -87,6 +89,7 @@ async fn settle(
                 reading,
                 owner,
                 cleared,
+                for_good: owner == Owner::Person,
                 at: now,
             };
             shared.checkpoint.note_look(look).await?;

@@ -122,7 +122,10 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         run,
         mode: shared.plan.mode,
     });
-    recover::tell(&shared, open);
+    // A dry run looks at a copy, perhaps beside a run that is well alive.
+    if shared.plan.action != Action::DryRun {
+        recover::tell(&shared, open);
+    }
     Ok(shared)
 }
 
@@ -139,7 +142,7 @@ async fn watch(shared: Arc<Shared>, started: Instant) {
         () = deadline => shared.stop.ask(Why::Early(Ended::Deadline)),
         () = shared.stop.soft().cancelled() => {}
     }
-    if let Some(why) = shared.stop.why() {
+    if let Some(why) = shared.stop.why().filter(|why| *why != Why::Limit) {
         shared.emit(&Event::Stopping(why.ended()));
     }
     tokio::time::sleep(plan.drain).await;

@@ -51,7 +51,8 @@ pub struct Summary {
     pub seconds: f64,
     /// What each model did.
     pub models: BTreeMap<String, ModelShare>,
-    /// Only of `adopt`: texts taken into our record.
+    /// Only of `adopt`: texts taken into our record, of those that the survey
+    /// skipped as unproven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adopted: Option<u64>,
     /// Only of a dry run: what a real one would do.
@@ -198,9 +199,7 @@ impl Summary {
                 }
             }
             Event::Adopted(_) => {
-                // The survey had left it alone as unproven.
                 *self.adopted.get_or_insert(0) += 1;
-                self.skipped.unproven = self.skipped.unproven.saturating_sub(1);
             }
             _ => {}
         }
@@ -225,7 +224,6 @@ impl Summary {
             + self.conflict
             + self.waiting
             + self.not_reached
-            + self.adopted.unwrap_or(0)
             + self.skipped.total()
     }
 }

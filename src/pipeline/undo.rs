@@ -6,7 +6,7 @@ use super::shared::Shared;
 use super::stage::stage;
 use super::write::{Landing, Writer};
 use crate::archive::{Moment, Owner, Reading, Record, RunNumber, Tag};
-use crate::checkpoint::{NewWrite, StoredWrite};
+use crate::checkpoint::{CheckpointError, Look, NewWrite, StoredWrite};
 use crate::policy;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -56,6 +56,9 @@ async fn one(shared: Arc<Shared>, write: StoredWrite) {
         Err(error) => return shared.leave(photo, Outcome::Failed(error.to_string())),
     };
     if !untouched(&write, &fresh) {
+        if let Err(error) = note(&shared, &write, &fresh).await {
+            shared.stop.broken_state(&error);
+        }
         let why = format!("the text of {photo} changed since that run; left alone");
         return shared.leave(photo, Outcome::Conflict(why));
     }
@@ -89,6 +92,25 @@ async fn one(shared: Arc<Shared>, write: StoredWrite) {
         }
     };
     shared.leave(photo, outcome);
+}
+
+/// Records that somebody changed a text since, so that the status tells.
+async fn note(
+    shared: &Shared,
+    write: &StoredWrite,
+    fresh: &Reading,
+) -> Result<(), CheckpointError> {
+    let record = shared.checkpoint.record(write.slot).await?;
+    let text = fresh.alt_text();
+    let look = Look {
+        slot: write.slot,
+        owner: policy::owner(text, fresh.tag, &record, &write.photo),
+        cleared: policy::cleared(text, &record),
+        for_good: false,
+        reading: fresh.clone(),
+        at: Moment::now(),
+    };
+    shared.checkpoint.note_look(look).await
 }
 
 /// Whether the site still shows what that run wrote, and nobody vouched for it

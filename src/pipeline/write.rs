@@ -14,6 +14,10 @@ use std::sync::Arc;
 /// when we looked, is sent again.
 const RESENDS: u32 = 3;
 
+/// How often a write that the site's limits held back is tried again, each time
+/// after a fresh read.
+const HELD_BACK: u32 = 30;
+
 /// Works on one photo whose text may be published; its way ends here.
 pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
     let Captioned {
@@ -25,7 +29,8 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
         Ok(fresh) => fresh,
         Err(error) => return shared.site_trouble(looked, error, generated).await,
     };
-    if let Some(why) = changed_since(&looked, &fresh) {
+    let expected = shared.plan.expected.as_deref();
+    if let Some(why) = changed_since(&looked, &fresh, expected) {
         return conflict(&shared, looked, fresh, why, generated).await;
     }
     let change = change(&shared, &looked, &fresh, text);
@@ -55,20 +60,33 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
 
 /// Whether the text or the tag is not what the decision was made on. Any change
 /// counts, even one that would leave the text nobody's: a person is at work.
-fn changed_since(looked: &Looked, fresh: &Reading) -> Option<String> {
+fn changed_since(looked: &Looked, fresh: &Reading, expected: Option<&str>) -> Option<String> {
+    if let Some(expected) = expected
+        && fresh.alt_text() != expected
+    {
+        return Some(format!(
+            "the alt text of {} is not the one that was shown any more",
+            looked.photo
+        ));
+    }
     if fresh.alt_text() != looked.reading.alt_text() {
         return Some(format!(
             "the alt text of {} changed since it was listed",
             looked.photo
         ));
     }
-    let vouched = fresh.tag == Some(Tag::Person) && looked.reading.tag != Some(Tag::Person);
-    vouched.then(|| format!("a person vouched for {} since it was listed", looked.photo))
+    vouched_since(looked.reading.tag, fresh)
+        .then(|| format!("a person vouched for {} since it was listed", looked.photo))
 }
 
 async fn conflict(shared: &Shared, looked: Looked, fresh: Reading, why: String, generated: bool) {
     let text = fresh.alt_text();
-    let owner = policy::owner(text, fresh.tag, &looked.record, &looked.photo);
+    // A text that came between our two reads is a person's, whatever its tag:
+    // we know that we did not write it.
+    let owner = match policy::owner(text, fresh.tag, &looked.record, &looked.photo) {
+        Owner::Unproven => Owner::Person,
+        known => known,
+    };
     // What stood there when it was listed was a text of somebody's, if any.
     let cleared = text.trim().is_empty()
         && looked.owner != Owner::Nobody
@@ -79,6 +97,7 @@ async fn conflict(shared: &Shared, looked: Looked, fresh: Reading, why: String, 
         reading: fresh,
         owner,
         cleared,
+        for_good: owner == Owner::Person,
         at: Moment::now(),
     };
     match shared.checkpoint.note_look(look).await {
@@ -145,7 +164,7 @@ impl Writer<'_> {
             alt: change.sent.0.clone(),
             tag: change.sent.1,
         };
-        let mut attempts = 0;
+        let (mut attempts, mut held_back) = (0, 0);
         loop {
             let write = self.checkpoint.intend(change.clone()).await?;
             let reply = self.site.write(photo, &change_set, &fresh).await;
@@ -155,9 +174,12 @@ impl Writer<'_> {
                 // A refused write may have been half saved, so the site is read
                 // in every case but the one where it said that nothing happened.
                 Ok(Written::Unshown)
-                | Err(SiteError::OutcomeUnknown(_) | SiteError::Photo(_) | SiteError::NotApi(_)) => {
-                    self.site.read(photo).await
-                }
+                | Err(
+                    SiteError::OutcomeUnknown(_)
+                    | SiteError::NotSent(_)
+                    | SiteError::Photo(_)
+                    | SiteError::NotApi(_),
+                ) => self.site.read(photo).await,
                 Err(SiteError::Conflict(_)) => {
                     self.checkpoint
                         .void(write, "conflict".into(), Moment::now())
@@ -186,7 +208,22 @@ impl Writer<'_> {
                 }
             };
             let now = reading.alt_text();
-            match judge(&change, now) {
+            let became = judge(&change, &reading);
+            // Only the reply to our own write proves that it was the site that
+            // cut the text; read later, a shorter text may be a person's.
+            let shortened = matches!(reply, Ok(Written::Shown(_)))
+                && !now.trim().is_empty()
+                && change.sent.0.trim_start().starts_with(now.trim());
+            if became == Landed::Foreign && shortened {
+                tracing::warn!("the site cut the text of {photo} to: {now}");
+            }
+            match became {
+                Landed::Foreign if shortened => {
+                    self.checkpoint
+                        .confirm(write, now.to_owned(), Moment::now())
+                        .await?;
+                    return Ok(Landing::Kept(now.to_owned()));
+                }
                 Landed::Exact | Landed::Cleaned => {
                     self.checkpoint
                         .confirm(write, now.to_owned(), Moment::now())
@@ -205,6 +242,15 @@ impl Writer<'_> {
                 }
             }
             match reply {
+                // A person who vouched for the old text has the last word.
+                Err(_) if vouched_since(change.before.1, &reading) => {
+                    return Ok(Landing::Foreign(reading));
+                }
+                Err(SiteError::NotSent(_)) if held_back < HELD_BACK => {
+                    held_back += 1;
+                    attempts -= 1;
+                    fresh = reading;
+                }
                 Err(SiteError::OutcomeUnknown(_)) if attempts < RESENDS => fresh = reading,
                 Err(error) => return Ok(Landing::Refused(error)),
                 Ok(_) => {
@@ -216,7 +262,27 @@ impl Writer<'_> {
     }
 }
 
-/// What a text on the site says about a change.
-pub(super) fn judge(change: &NewWrite, now: &str) -> Landed {
-    landed(&change.before.0, &change.sent.0, change.sent.0.trim(), now)
+/// What the site shows of a change. One that changes only the tag is judged by
+/// the tag.
+pub(super) fn judge(change: &NewWrite, shown: &Reading) -> Landed {
+    let (before, sent) = (&change.before, &change.sent);
+    became(before, sent, shown)
+}
+
+/// The same for a change as the journal has it.
+pub(super) fn became(
+    before: &(String, Option<Tag>),
+    sent: &(String, Option<Tag>),
+    shown: &Reading,
+) -> Landed {
+    let now = shown.alt_text();
+    if before.0 == sent.0 && now == sent.0 && sent.1.is_some() && shown.tag != sent.1 {
+        return Landed::Unchanged;
+    }
+    landed(&before.0, &sent.0, sent.0.trim(), now)
+}
+
+/// Whether the tag says that a person vouched for the text since it was read.
+fn vouched_since(before: Option<Tag>, now: &Reading) -> bool {
+    now.tag == Some(Tag::Person) && before != Some(Tag::Person)
 }

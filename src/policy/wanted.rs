@@ -40,11 +40,11 @@ pub struct Narrow {
 /// the error says why not.
 pub fn wanted(owner: Owner, asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
     match (owner, asked.mode) {
-        // Undo and adopt make no texts; they have decisions of their own.
-        (_, Mode::Undo | Mode::Adopt) => Err(Skip::Excluded),
         (Owner::Person | Owner::Unproven, Mode::Fix) if asked.replace_human => Ok(()),
         (Owner::Person, _) => Err(Skip::Person),
         (Owner::Unproven, _) => Err(Skip::Unproven),
+        // Undo and adopt make no texts; they have decisions of their own.
+        (Owner::Nobody | Owner::Ours, Mode::Undo | Mode::Adopt) => Err(Skip::Excluded),
         (Owner::Nobody | Owner::Ours, Mode::Fix) => Ok(()),
         (Owner::Nobody, Mode::Backfill) => missing(asked, record),
         (Owner::Nobody, Mode::Upgrade) => Err(if record.cleared {
@@ -67,6 +67,10 @@ pub fn wanted(owner: Owner, asked: &Asked<'_>, record: &Record) -> Result<(), Sk
 /// photos that are settled either way, until `recheck` has passed. Held and
 /// parked photos are looked at, because a change on the site may free them.
 pub fn spared(asked: &Asked<'_>, record: &Record, recheck: Duration) -> Option<Skip> {
+    // A photo that could never be read has no look, but a time when it is due.
+    if waits(asked, record) {
+        return Some(Skip::NotDue);
+    }
     let look = record.look.as_ref()?;
     let fresh = look.at <= asked.now && asked.now < look.at.plus(recheck);
     let skip = wanted(look.owner, asked, record).err()?;
@@ -127,6 +131,14 @@ fn pixels_replaced(asked: &Asked<'_>, record: &Record) -> bool {
     matches!((then, asked.pixels), (Some(then), Some(now)) if then != now)
 }
 
+/// Whether it failed lately and its next try is not due.
+fn waits(asked: &Asked<'_>, record: &Record) -> bool {
+    record.parked.is_none()
+        && record
+            .due
+            .is_some_and(|due| due > asked.now && due <= asked.now.plus(asked.longest_wait))
+}
+
 /// What failed lately, or waits for a person, is left alone for now.
 fn ready(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
     if let Some(then) = &record.parked {
@@ -134,10 +146,7 @@ fn ready(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
         // New pixels are a new start, whatever was due for the old ones.
         return if replaced { Ok(()) } else { Err(Skip::Parked) };
     }
-    if let Some(due) = record.due
-        && due > asked.now
-        && due <= asked.now.plus(asked.longest_wait)
-    {
+    if waits(asked, record) {
         return Err(Skip::NotDue);
     }
     if record

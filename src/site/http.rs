@@ -123,6 +123,12 @@ impl Courier {
                 tracing::debug!(try_no = tries.count(), ?next, "{parcel}: {text}");
             }
             let wait = match next {
+                Next::Wait(wait) | Next::Probe(wait) if parcel.purpose == Purpose::Write => {
+                    // What was read right before is old after any wait. The
+                    // gate holds the read that has to come first.
+                    self.shared.pace.pause(wait, text);
+                    return Err(SiteError::NotSent(format!("{parcel}: {text}")));
+                }
                 Next::Wait(wait) => wait,
                 Next::Probe(wait) => {
                     if self.site_works(&parcel.photo).await? {
@@ -190,8 +196,18 @@ impl Courier {
     async fn attempt(&self, parcel: &Parcel) -> Result<Result<Answer, Trouble>, SiteError> {
         let stop = &self.shared.stop;
         let pace = &self.shared.pace;
-        let turn = stop.run_until_cancelled(pace.enter(0)).await;
-        let _permit = turn.ok_or(SiteError::Cancelled)?;
+        if stop.is_cancelled() {
+            return Err(SiteError::Cancelled);
+        }
+        let _permit = if parcel.purpose == Purpose::Write {
+            // A write goes right after its read: its turn is taken on credit,
+            // and the requests after it wait the longer.
+            let held = || SiteError::NotSent(format!("{parcel}: held back by the site's limits"));
+            pace.enter_now().ok_or_else(held)?
+        } else {
+            let turn = stop.run_until_cancelled(pace.enter(0)).await;
+            turn.ok_or(SiteError::Cancelled)?
+        };
         if stop.is_cancelled() {
             return Err(SiteError::Cancelled);
         }

@@ -86,6 +86,10 @@ pub enum SiteError {
     /// A write may or may not have reached the site: read again.
     #[error("{0}")]
     OutcomeUnknown(String),
+    /// A write certainly did not happen, and would have had to wait: read again,
+    /// since a person may have written meanwhile.
+    #[error("{0}")]
+    NotSent(String),
     /// The site is down or overloaded, for longer than our patience.
     #[error("{0}")]
     Outage(String),

@@ -1,7 +1,7 @@
 //! As a person who writes alt texts I never lose one to the machine, whenever I
 //! write it.
 
-use crate::support::{Act, FakeModel, FakePhoto, FakeSite, When, Workspace};
+use crate::support::{Act, FakeModel, FakePhoto, FakeSite, Reply, When, Workspace};
 use serde_json::json;
 
 const MINE: &str = "My sister waves from the pier";
@@ -234,4 +234,112 @@ fn a_site_that_only_pretends_to_store_a_text_is_found_out() {
     assert_eq!(output.number("/failed"), 1);
     assert_eq!(output.number("/written"), 7);
     output.says(&[photo]);
+}
+
+#[test]
+fn a_write_goes_right_after_its_read_however_slow_the_site_wants_it() {
+    let mut story = story();
+    story.workspace.set("site.requests_per_second", 4.0);
+    let _ = story.workspace.run(&["run", "--json"]).expect(0).counted();
+    let requests = story.site.requests();
+    for (index, patch) in requests.iter().enumerate() {
+        if patch.method != "PATCH" {
+            continue;
+        }
+        let read = requests[..index]
+            .iter()
+            .rev()
+            .find(|earlier| earlier.method == "GET" && earlier.photo == patch.photo);
+        let window = patch.at - read.expect("a read before the write").at;
+        // A turn at this rate takes 250 ms: waiting for one would show.
+        assert!(
+            window < std::time::Duration::from_millis(200),
+            "{:?}: {window:?}",
+            patch.photo
+        );
+    }
+}
+
+#[test]
+fn a_person_who_writes_while_the_site_makes_us_wait_keeps_the_text() {
+    let busy: [fn() -> Reply; 2] = [
+        || Reply::empty(429).with("retry-after", "1"),
+        || Reply::empty(429),
+    ];
+    for reply in busy {
+        let Story {
+            site,
+            workspace,
+            photo,
+            ..
+        } = &story();
+        site.script(When::patch().photo(photo).times(1), Act::reply(reply()));
+        site.edit_after(When::patch().photo(photo).nth(1), photo, MINE, None);
+        let output = workspace.run(&["run", "--json"]).expect(0).counted();
+        assert_eq!(output.number("/conflict"), 1);
+        assert_eq!(site.alt(photo), MINE);
+    }
+}
+
+#[test]
+fn a_person_who_vouches_while_our_write_is_lost_keeps_the_text() {
+    let mut story = story();
+    let _ = story.workspace.run(&["run", "--json"]).expect(0).counted();
+    story.better_model();
+    let Story {
+        site,
+        workspace,
+        photo,
+        ..
+    } = &story;
+    let first = site.alt(photo);
+    site.script(When::patch().photo(photo).times(1), Act::reset());
+    site.edit_after(
+        When::patch().photo(photo).nth(1),
+        photo,
+        &first,
+        Some(json!(1)),
+    );
+    let output = workspace.run(&["upgrade", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/conflict"), 1);
+    assert_eq!(site.alt(photo), first);
+    assert_eq!(site.verified(photo), Some(json!(1)));
+}
+
+#[test]
+fn a_text_that_came_between_our_reads_is_never_adopted() {
+    let Story {
+        site,
+        workspace,
+        photo,
+        ..
+    } = &story();
+    site.edit_after(When::pixels().photo(photo), photo, MINE, Some(json!(0)));
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/conflict"), 1);
+    let adopted = workspace
+        .run(&["adopt", "--yes", "--trust-tag", "--json"])
+        .expect(0);
+    assert_eq!(adopted.number("/adopted"), 0);
+    assert_eq!(adopted.number("/skipped/person"), 1);
+    assert_eq!(site.alt(photo), MINE);
+}
+
+#[test]
+fn a_person_who_mends_a_comma_after_a_crash_keeps_the_text() {
+    let Story {
+        site,
+        model,
+        workspace,
+        photo,
+    } = &story();
+    let words = "Lets eat grandma in the girls garden beside a lake.";
+    let mended = "Let's eat, grandma, in the girls' garden beside a lake!";
+    model.script(When::chat(), Act::text(words));
+    // The write lands, its reply is lost, and a person edits before we look.
+    site.script(When::patch().photo(photo).times(1), Act::lose_reply());
+    site.edit_after(When::patch().photo(photo).nth(1), photo, mended, None);
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/conflict"), 1);
+    assert_eq!(site.alt(photo), mended);
 }

@@ -253,9 +253,21 @@ async fn a_throttled_request_waits_as_it_is_told_and_is_sent_again() {
         let start = std::time::Instant::now();
         site.read(&id("a/1")).await.unwrap();
         assert!(start.elapsed() >= Duration::from_millis(60), "{header}");
+        // A write that would have to wait is given back: a person may write
+        // meanwhile, so a fresh read comes first.
+        for _ in 0..2 {
+            let error = write(&site, "a/1").await.unwrap_err();
+            assert!(matches!(&error, SiteError::NotSent(_)), "{error:?}");
+        }
+        assert_eq!(
+            server.count("PATCH"),
+            1,
+            "nothing is sent while the gate is closed"
+        );
+        site.read(&id("a/1")).await.unwrap();
         assert_eq!(write(&site, "a/1").await, Ok(Written::Unshown));
-        assert_eq!((server.count("GET"), server.count("PATCH")), (2, 2));
-        assert_eq!((site.traffic().reads, site.traffic().writes), (2, 2));
+        assert_eq!((server.count("GET"), server.count("PATCH")), (3, 2));
+        assert_eq!((site.traffic().reads, site.traffic().writes), (3, 2));
     }
 }
 
