@@ -27,6 +27,8 @@ pub fn main() -> ExitCode {
     // Everything that speaks TLS needs a provider; building a client without
     // one panics. A second installation is no error.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // A decoder that panics costs one photo; its message would only alarm.
+    crate::photo::hush_decoder_panics();
     let output = Output::new(&args);
     output.start_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()
