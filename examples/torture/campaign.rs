@@ -17,10 +17,16 @@ const TELLING: Duration = Duration::from_secs(30);
 
 /// Seeds to play.
 pub(crate) struct Campaign {
-    seeds: Range<u64>,
-    time: Duration,
-    jobs: usize,
-    progress: Option<PathBuf>,
+    /// Which.
+    pub(crate) seeds: Range<u64>,
+    /// Only every so many-th of them.
+    pub(crate) every: u64,
+    /// For how long.
+    pub(crate) time: Duration,
+    /// So many at the same time.
+    pub(crate) jobs: usize,
+    /// Where to keep what is done.
+    pub(crate) progress: Option<PathBuf>,
 }
 
 struct Tally {
@@ -31,23 +37,6 @@ struct Tally {
 }
 
 impl Campaign {
-    /// Plays these seeds, for at most so many minutes.
-    pub(crate) fn new(
-        seeds: Range<u64>,
-        minutes: f64,
-        jobs: usize,
-        progress: Option<PathBuf>,
-    ) -> Self {
-        let most = Duration::from_secs(365 * 86_400);
-        let time = Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(most);
-        Self {
-            seeds,
-            time,
-            jobs: jobs.max(1),
-            progress,
-        }
-    }
-
     /// Plays them; true if no promise was broken, in earlier parts included.
     pub(crate) fn run(&self, play: fn(u64) -> Report) -> anyhow::Result<bool> {
         let tally = Mutex::new(self.resume()?);
@@ -55,7 +44,7 @@ impl Campaign {
         let end = Instant::now() + self.time;
         let work = || -> anyhow::Result<()> {
             while Instant::now() < end {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
+                let seed = next.fetch_add(self.every, Ordering::Relaxed);
                 if seed >= self.seeds.end {
                     break;
                 }
@@ -70,11 +59,14 @@ impl Campaign {
                 let report = play(seed);
                 let mut tally = tally.lock().expect("nobody panics with it");
                 self.take(&mut tally, seed, &report)?;
+                if report.exhausted {
+                    next.store(u64::MAX / 2, Ordering::Relaxed);
+                }
             }
             Ok(())
         };
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.jobs).map(|_| scope.spawn(work)).collect();
+            let workers: Vec<_> = (0..self.jobs.max(1)).map(|_| scope.spawn(work)).collect();
             workers
                 .into_iter()
                 .try_for_each(|worker| worker.join().expect("a seed doesn't panic"))

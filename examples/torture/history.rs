@@ -42,15 +42,6 @@ impl Stand {
     pub(crate) fn is_a_persons(&self) -> bool {
         !self.alt.trim().is_empty() && (self.author == Author::Person || self.verified == Some(1))
     }
-
-    /// Since when: the earlier of the two things that make it a person's.
-    fn a_persons_since(&self) -> u64 {
-        match (self.author, self.verified) {
-            (Author::Person, Some(1)) => self.since.min(self.marked),
-            (Author::Person, _) => self.since,
-            _ => self.marked.max(self.since),
-        }
-    }
 }
 
 /// One change of what stands there.
@@ -79,7 +70,7 @@ pub(crate) struct Shown {
     /// In which execution.
     pub(crate) run: u64,
     /// What it saw.
-    pub(crate) alt: String,
+    pub(crate) stand: Stand,
 }
 
 /// One photo with all that ever happened to it.
@@ -264,7 +255,8 @@ impl History {
         };
         let before = photo.stand.clone();
         if let Some(alt) = alt {
-            let emptied = alt.is_empty() && !before.alt.is_empty();
+            let meant = before.author != Author::Nobody && !before.alt.is_empty();
+            let emptied = alt.is_empty() && meant;
             let known = photo.cleared_knowingly.is_some();
             // Only what stood there when an execution ended well is surely known.
             photo.cleared_knowingly = (emptied && known).then_some(at);
@@ -351,7 +343,7 @@ impl History {
         let after = photo.stand.clone();
         photo.changes.push(Change {
             at,
-            seen: patch.shown.as_ref().map(|shown| shown.alt.clone()),
+            seen: patch.shown.as_ref().map(|shown| shown.stand.alt.clone()),
             run: Some(patch.run),
             before,
             after,
@@ -376,7 +368,13 @@ impl History {
         let said = format!(
             "run {run} ({errand:?}) replaced {:?} of {id} ({:?}, verified {:?}, since {}) by {:?}; \
              it had last read it at {} and seen {:?}",
-            stand.alt, stand.author, stand.verified, stand.since, patch.alt, shown.at, shown.alt
+            stand.alt,
+            stand.author,
+            stand.verified,
+            stand.since,
+            patch.alt,
+            shown.at,
+            shown.stand.alt
         );
         if matches!(errand, Errand::Preview | Errand::Look) {
             return self.breaks("a look or a preview writes nothing", said);
@@ -384,14 +382,13 @@ impl History {
         let fixed = matches!(errand, Errand::Fix(wanted, _) if wanted == id);
         let consented = fixed && matches!(errand, Errand::Fix(_, Consent::Given));
         if stand.is_a_persons() {
-            let since = stand.a_persons_since();
-            if since < shown.at {
+            if shown.stand.is_a_persons() {
                 if !consented {
                     self.breaks("1, a person's text is never overwritten", said);
                 }
             } else if patch.conditional {
                 self.breaks("1, a conditional write lets no person's text go", said);
-            } else if since <= patch.arrived {
+            } else if stand.since.max(stand.marked) <= patch.arrived {
                 self.windows.round_trip += 1;
             } else {
                 self.windows.late += 1;

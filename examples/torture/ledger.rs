@@ -229,6 +229,12 @@ impl Ledger {
                 );
                 found.push(("the record knows whose a text is", what));
             }
+            let made_from = world.made_from(&stand.alt);
+            let outdated = made_from.is_some_and(|pixels| pixels != photo.pixels);
+            if outdated && !stand.is_a_persons() && state.reason.is_empty() && !excused {
+                let what = format!("the image of {id} is another than that of its text");
+                found.push(("a replaced image gets a new text", what));
+            }
             if stand.alt.trim().is_empty() && state.reason.is_empty() {
                 let what = format!("{id} has no text, and there is no reason why");
                 found.push(("every photo has a text or a reason", what));

@@ -21,6 +21,7 @@ mod history;
 mod hostile;
 mod ledger;
 mod models;
+mod points;
 mod process;
 mod setting;
 mod site;
@@ -30,9 +31,11 @@ mod world;
 mod support;
 
 use clap::Parser;
+use std::num::NonZero;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Breaks everything around altfill at random and checks its promises.
 #[derive(Parser)]
@@ -54,6 +57,10 @@ struct Args {
     #[arg(long, value_name = "M")]
     minutes: Option<f64>,
 
+    /// Only every N-th seed
+    #[arg(long, value_name = "N", default_value = "1")]
+    every: NonZero<u64>,
+
     /// Seeds that are played at the same time
     #[arg(long, value_name = "N", default_value_t = 1)]
     jobs: usize,
@@ -73,6 +80,8 @@ struct Args {
 enum Layer {
     /// The real program among faults, edits and kills
     Blackbox,
+    /// A fault at the n-th write or sync of the state file, where n is the seed
+    Points,
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -89,10 +98,18 @@ fn main() -> anyhow::Result<ExitCode> {
         (None, seed, _) => seed.unwrap_or(1)..u64::MAX,
     };
     blackbox::TELL.store(args.verbose, std::sync::atomic::Ordering::Relaxed);
+    let endless = Duration::from_secs(365 * 86_400);
     let minutes = args.minutes.unwrap_or(f64::INFINITY);
-    let campaign = campaign::Campaign::new(seeds, minutes, args.jobs, args.progress);
+    let campaign = campaign::Campaign {
+        seeds,
+        every: args.every.get(),
+        time: Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(endless),
+        jobs: args.jobs,
+        progress: args.progress,
+    };
     let clean = match args.layer {
         Layer::Blackbox => campaign.run(blackbox::play)?,
+        Layer::Points => campaign.run(points::play)?,
     };
     Ok(ExitCode::from(u8::from(!clean)))
 }

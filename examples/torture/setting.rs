@@ -7,7 +7,7 @@ use super::process::Hardship;
 use super::site::BROKEN_IMAGE;
 use super::support::Workspace;
 use super::support::http::Server;
-use super::world::{Weather, World};
+use super::world::{Manners, PatchReply, Weather, World};
 use fastrand::Rng;
 
 /// Photos, some with a person's text, one that can't be read, one that no model
@@ -36,14 +36,72 @@ pub(crate) fn archive(world: &mut World, random: &mut Rng) {
     }
 }
 
-/// Settings for one site and two models.
-pub(crate) fn settings(random: &mut Rng, [site, first, second]: [&Server; 3]) -> Workspace {
-    let mut workspace = Workspace::empty();
+/// A site's own way, by chance.
+pub(crate) fn manners(random: &mut Rng) -> Manners {
+    Manners {
+        conditional: random.happens(0.35),
+        patch_reply: *random.one_of(&[
+            PatchReply::Item,
+            PatchReply::Item,
+            PatchReply::NoContent,
+            PatchReply::Empty,
+            PatchReply::Html,
+        ]),
+        cleans: random.happens(0.3),
+    }
+}
+
+/// So many photos, a tenth of them with a person's text, on a simple site.
+pub(crate) fn plain(seed: u64, photos: u32) -> World {
+    let manners = Manners {
+        conditional: false,
+        patch_reply: PatchReply::Item,
+        cleans: false,
+    };
+    let mut world = World::new(seed, manners);
+    for number in 0..photos {
+        let title = format!("Morning at coast, page-{number:04}");
+        let mut photo = Photo::new(title, number % 40, Some(0));
+        if number % 10 == 7 {
+            photo = photo.written_by_person(&world.words_of_a_person(), Some(1));
+        }
+        let id = format!("coast/p{number:03}");
+        world.history.photos.insert(id, photo);
+    }
+    world
+}
+
+/// Settings for an archive without quirks.
+pub(crate) fn plain_settings(servers: [&Server; 3]) -> Workspace {
+    let mut workspace = common(servers);
     let mut set = |key: &str, value: toml::Value| workspace.set(key, value);
-    set("model", "first".into());
+    set("site.concurrency", 8.into());
+    set("site.recheck", "0s".into());
+    set("run.concurrency", 4.into());
+    set("run.max_tries", 3.into());
+    workspace
+}
+
+/// Settings for one site and two models, by chance.
+pub(crate) fn settings(random: &mut Rng, servers: [&Server; 3]) -> Workspace {
+    let mut workspace = common(servers);
+    let mut set = |key: &str, value: toml::Value| workspace.set(key, value);
     if random.happens(0.3) {
         set("fallback", vec!["second".to_owned()].into());
     }
+    set("site.concurrency", random.i64(1..16).into());
+    let recheck = *random.one_of(&["0s", "0s", "0s", "7d"]);
+    set("site.recheck", recheck.into());
+    set("run.concurrency", random.i64(1..8).into());
+    set("run.max_tries", random.i64(1..4).into());
+    workspace
+}
+
+/// What all settings have in common: short waits.
+fn common([site, first, second]: [&Server; 3]) -> Workspace {
+    let mut workspace = Workspace::empty();
+    let mut set = |key: &str, value: toml::Value| workspace.set(key, value);
+    set("model", "first".into());
     set("state", "state/altfill.db".into());
     set("site.name", "torture".into());
     set("site.preset", "album".into());
@@ -51,16 +109,11 @@ pub(crate) fn settings(random: &mut Rng, [site, first, second]: [&Server; 3]) ->
     set("site.token_env", "SITE_TOKEN".into());
     set("site.manifest", "photos.txt".into());
     set("site.pixels", "/files/{album}/{name}.jpg".into());
-    set("site.concurrency", random.i64(1..16).into());
     set("site.timeout", "700ms".into());
-    let recheck = *random.one_of(&["0s", "0s", "0s", "7d"]);
-    set("site.recheck", recheck.into());
-    set("run.concurrency", random.i64(1..8).into());
     set("run.drain", "500ms".into());
     set("run.outage_patience", "1s".into());
     set("run.retry_after", "1s".into());
     set("run.retry_after_max", "1s".into());
-    set("run.max_tries", random.i64(1..4).into());
     let models = serde_json::json!({
         "first": {
             "model": "first-vision", "provider": "openai", "deployment": "local",

@@ -240,6 +240,12 @@ impl World {
             return Reply::json(412, &json!({"message": "The photo has changed."}));
         }
         let kept = patch.alt.as_ref().map(|alt| self.cleaned(alt));
+        // A site may still be at work on the request of a process that is gone.
+        let orphaned = self.run != patch.run || self.process.is_none();
+        let patch = &Patch {
+            late: patch.late || orphaned,
+            ..patch.clone()
+        };
         self.history.lands(patch, kept);
         self.accepted(&patch.photo)
     }
@@ -311,7 +317,7 @@ impl World {
                 at,
                 clock: Instant::now(),
                 run,
-                alt: photo.stand.alt.clone(),
+                stand: photo.stand.clone(),
             });
         }
     }
