@@ -3,6 +3,7 @@
 
 use super::history::{Author, Errand};
 use super::models::mark;
+use super::power::Acknowledged;
 use super::world::World;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::{BTreeMap, HashSet};
@@ -72,6 +73,45 @@ impl Ledger {
             .collect()
     }
 
+    /// Photos with a confirmed text.
+    pub(crate) fn confirmed(&self) -> Rows<String> {
+        self.0
+            .prepare(
+                "SELECT photos.photo FROM writes
+                 JOIN slots ON slots.id = writes.slot JOIN photos ON photos.id = slots.photo
+                 WHERE writes.state = 'confirmed'",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    }
+
+    /// Whether all that was acknowledged is there.
+    pub(crate) fn holds(&self, known: &Acknowledged) -> rusqlite::Result<Result<(), String>> {
+        let calls: i64 = self
+            .0
+            .query_row("SELECT count(*) FROM calls", [], |row| row.get(0))?;
+        if usize::try_from(calls).unwrap_or(0) < known.calls {
+            let sent = known.calls;
+            return Ok(Err(format!(
+                "{sent} calls were sent, and {calls} are on record"
+            )));
+        }
+        let mut whole = self.0.prepare(
+            "SELECT 1 FROM writes JOIN slots ON slots.id = writes.slot
+             JOIN photos ON photos.id = slots.photo JOIN drafts ON drafts.id = writes.draft
+             JOIN calls ON calls.id = drafts.call
+             WHERE photos.photo = ?1 AND writes.alt_sent = ?2 AND drafts.text = ?2
+             AND instr(calls.reply, ?2) > 0",
+        )?;
+        for (photo, alt) in &known.sent {
+            if !whole.exists([photo, alt])? {
+                let what = "was sent, and its reply, draft or intent is lost";
+                return Ok(Err(format!("{alt:?} of {photo} {what}")));
+            }
+        }
+        Ok(Ok(()))
+    }
+
     /// Whether the file is sound in itself.
     pub(crate) fn is_sound(&self) -> rusqlite::Result<Result<(), String>> {
         let verdict: String = self
@@ -101,7 +141,7 @@ impl Ledger {
         let recorded: i64 = self
             .0
             .query_row("SELECT count(*) FROM calls", [], |row| row.get(0))?;
-        let arrived = world.calls.len();
+        let arrived = world.calls.len() - world.forgotten;
         if usize::try_from(recorded).unwrap_or(0) < arrived {
             let what = format!(
                 "after run {}: {arrived} calls reached a model and {recorded} are on record",

@@ -16,15 +16,18 @@ mod blackbox;
 mod campaign;
 mod captions;
 mod dice;
+mod disk;
 mod figures;
 mod history;
 mod hostile;
 mod ledger;
 mod models;
 mod points;
+mod power;
 mod process;
 mod setting;
 mod site;
+mod trace;
 mod world;
 
 #[path = "../../tests/support/mod.rs"]
@@ -82,6 +85,8 @@ enum Layer {
     Blackbox,
     /// A fault at the n-th write or sync of the state file, where n is the seed
     Points,
+    /// Power that goes at any moment, with any part of what was not synced
+    Power,
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -110,6 +115,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let clean = match args.layer {
         Layer::Blackbox => campaign.run(blackbox::play)?,
         Layer::Points => campaign.run(points::play)?,
+        Layer::Power => campaign.run(power::play)?,
     };
     Ok(ExitCode::from(u8::from(!clean)))
 }

@@ -105,7 +105,7 @@ pub(crate) fn execute(
     let mut child = command.spawn().expect("the program starts");
     let process = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
     shared.lock().process = Some(process);
-    let mut execution = watch(&mut child, process, end);
+    let mut execution = watch(&mut child, process, end, !hardship.under.is_empty());
     shared.lock().process = None;
     let read = |path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
     execution.stdout = read(&out);
@@ -128,7 +128,19 @@ fn command(hardship: &Hardship) -> Command {
     command
 }
 
-fn watch(child: &mut Child, process: Pid, end: End) -> Execution {
+/// The program itself: where another one was put before it, that one's child.
+fn program(process: Pid, wrapped: bool) -> Pid {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+    let first = children
+        .ok()
+        .and_then(|all| all.split(' ').next()?.parse().ok());
+    match first {
+        Some(child) if wrapped => Pid::from_raw(child),
+        _ => process,
+    }
+}
+
+fn watch(child: &mut Child, process: Pid, end: End, wrapped: bool) -> Execution {
     let started = Instant::now();
     let mut execution = Execution::default();
     let (mut first, mut second) = (None, None);
@@ -144,7 +156,7 @@ fn watch(child: &mut Child, process: Pid, end: End) -> Execution {
         let elapsed = started.elapsed();
         // One that has ended by itself just now doesn't mind.
         let send = |signal| {
-            let _ = kill(process, signal);
+            let _ = kill(program(process, wrapped), signal);
         };
         match end {
             End::Kill(after) if elapsed >= after => send(Signal::SIGKILL),
@@ -165,7 +177,7 @@ fn watch(child: &mut Child, process: Pid, end: End) -> Execution {
             send(Signal::SIGKILL);
         }
         if looks.is_multiple_of(16) {
-            look(process, &mut execution);
+            look(program(process, wrapped), &mut execution);
         }
         looks += 1;
         std::thread::sleep(Duration::from_millis(2));

@@ -116,6 +116,8 @@ pub(crate) struct World {
     pub(crate) requests: u64,
     /// Model calls, all of them.
     pub(crate) calls: Vec<Call>,
+    /// So many of them were made after the moment that this world went back to.
+    pub(crate) forgotten: usize,
     /// What was asked and is known to be paid for and kept.
     pub(crate) paid: HashMap<String, u64>,
     /// Texts that were sent to the site.
@@ -147,6 +149,7 @@ impl World {
             trigger: None,
             requests: 0,
             calls: Vec::new(),
+            forgotten: 0,
             paid: HashMap::new(),
             sent: Vec::new(),
             given: HashMap::new(),
