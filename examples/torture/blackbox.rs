@@ -349,8 +349,15 @@ impl Game {
         }
     }
 
-    /// Everything calms down: the archive comes to rest, and stays at rest.
+    /// Everything calms down, and then something is taken back.
     pub(crate) fn calm(&mut self) {
+        if self.rests() {
+            self.undone_and_done();
+        }
+    }
+
+    /// Everything calms down: the archive comes to rest, and stays at rest.
+    pub(crate) fn rests(&mut self) -> bool {
         for photo in self.shared.lock().history.photos.values_mut() {
             photo.gone = false;
         }
@@ -366,7 +373,7 @@ impl Game {
             );
             if execution.code == Some(0) && counts.is_some_and(Counts::is_rest) {
                 self.at_rest();
-                return self.undone_and_done();
+                return true;
             }
             if counts.is_none_or(Counts::waits) {
                 std::thread::sleep(Duration::from_millis(600));
@@ -377,6 +384,7 @@ impl Game {
             .lock()
             .history
             .breaks("4, it comes to rest", what);
+        false
     }
 
     pub(crate) fn quiet(&mut self, errand: Errand, line: &str) -> Execution {

@@ -74,7 +74,7 @@ pub(crate) fn play(seed: u64) -> Report {
         }
         if image % REVIVED == 0 {
             let mut revived = revive(seed, &game, folder.path(), &known, &mut random);
-            revived.calm();
+            revived.rests();
             let report = revived.report("power");
             game.figures.add("images gone on from", 1);
             for violation in report.violations {

@@ -104,9 +104,17 @@ pub(crate) fn execute(
     }
     let mut child = command.spawn().expect("the program starts");
     let process = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
-    shared.lock().process = Some(process);
-    let mut execution = watch(&mut child, process, end, !hardship.under.is_empty());
-    shared.lock().process = None;
+    {
+        let mut world = shared.lock();
+        world.process = Some(process);
+        world.runs = true;
+    }
+    let mut execution = watch(&mut child, process, end, hardship);
+    {
+        let mut world = shared.lock();
+        world.process = None;
+        world.runs = false;
+    }
     let read = |path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
     execution.stdout = read(&out);
     execution.stderr = read(&err);
@@ -129,18 +137,18 @@ fn command(hardship: &Hardship) -> Command {
 }
 
 /// The program itself: where another one was put before it, that one's child.
-fn program(process: Pid, wrapped: bool) -> Pid {
+fn program(process: Pid, hardship: &Hardship) -> Pid {
     let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
     let first = children
         .ok()
         .and_then(|all| all.split(' ').next()?.parse().ok());
     match first {
-        Some(child) if wrapped => Pid::from_raw(child),
+        Some(child) if !hardship.under.is_empty() => Pid::from_raw(child),
         _ => process,
     }
 }
 
-fn watch(child: &mut Child, process: Pid, end: End, wrapped: bool) -> Execution {
+fn watch(child: &mut Child, process: Pid, end: End, hardship: &Hardship) -> Execution {
     let started = Instant::now();
     let mut execution = Execution::default();
     let (mut first, mut second) = (None, None);
@@ -156,7 +164,7 @@ fn watch(child: &mut Child, process: Pid, end: End, wrapped: bool) -> Execution 
         let elapsed = started.elapsed();
         // One that has ended by itself just now doesn't mind.
         let send = |signal| {
-            let _ = kill(program(process, wrapped), signal);
+            let _ = kill(program(process, hardship), signal);
         };
         match end {
             End::Kill(after) if elapsed >= after => send(Signal::SIGKILL),
@@ -177,7 +185,7 @@ fn watch(child: &mut Child, process: Pid, end: End, wrapped: bool) -> Execution 
             send(Signal::SIGKILL);
         }
         if looks.is_multiple_of(16) {
-            look(program(process, wrapped), &mut execution);
+            look(program(process, hardship), &mut execution);
         }
         looks += 1;
         std::thread::sleep(Duration::from_millis(2));

@@ -36,6 +36,16 @@ pub(crate) fn archive(world: &mut World, random: &mut Rng) {
     }
 }
 
+/// A handful of photos, for layers that play many seeds.
+pub(crate) fn few(world: &mut World, random: &mut Rng) {
+    archive(world, random);
+    let keep = random.usize(1..6);
+    let ids: Vec<String> = world.history.photos.keys().cloned().collect();
+    for id in ids.iter().skip(keep) {
+        world.history.photos.remove(id);
+    }
+}
+
 /// A site's own way, by chance.
 pub(crate) fn manners(random: &mut Rng) -> Manners {
     Manners {
