@@ -80,7 +80,8 @@ impl Core {
             let job = self.job(&mut random);
             let weather = setting::weather(&mut random);
             let dies = random.happens(0.6);
-            self.execute(job, weather, dies.then(|| random.u64(1..25)));
+            let dies = if dies { random.f64() / 5.0 } else { 0.0 };
+            self.execute(job, weather, dies);
         }
     }
 
@@ -158,9 +159,9 @@ impl Core {
         runs.map(|(_, execution)| *execution).collect()
     }
 
-    /// One execution; `dies` is the number of operations after which the process
-    /// is gone.
-    fn execute(&mut self, job: Job, weather: Weather, dies: Option<u64>) -> Option<Finished> {
+    /// One execution; `dies` is the probability that the process is gone at any
+    /// operation.
+    fn execute(&mut self, job: Job, weather: Weather, dies: f64) -> Option<Finished> {
         self.executions += 1;
         {
             let mut world = self.shared.lock();
@@ -181,7 +182,7 @@ impl Core {
         finished
     }
 
-    fn run(&self, job: Job, dies: Option<u64>) -> Option<Finished> {
+    fn run(&self, job: Job, dies: f64) -> Option<Finished> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -274,7 +275,7 @@ impl Core {
             plan,
             undo: None,
         };
-        let finished = self.execute(job, Weather::default(), None);
+        let finished = self.execute(job, Weather::default(), 0.0);
         finished.expect("nothing crashes without a reason")
     }
 

@@ -19,7 +19,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -27,27 +26,25 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Imagined {
     shared: Shared,
     crash: CancellationToken,
-    dies: Option<u64>,
-    operations: AtomicU64,
+    dies: f64,
     late: Mutex<Vec<(u64, Patch)>>,
 }
 
 impl Imagined {
-    /// A site for one execution, which dies after so many operations.
-    pub(crate) fn new(shared: Shared, crash: CancellationToken, dies: Option<u64>) -> Self {
+    /// A site for one execution, which dies at any operation with this
+    /// probability.
+    pub(crate) fn new(shared: Shared, crash: CancellationToken, dies: f64) -> Self {
         Self {
             shared,
             crash,
             dies,
-            operations: AtomicU64::new(0),
             late: Mutex::default(),
         }
     }
 
     /// An operation begins or ends: the process may be gone here.
-    async fn may_die(&self) {
-        let count = self.operations.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.dies.is_some_and(|dies| count >= dies) {
+    async fn may_die(&self, random: &mut Rng) {
+        if random.happens(self.dies) {
             self.crash.cancel();
             std::future::pending::<()>().await;
         }
@@ -55,12 +52,12 @@ impl Imagined {
 
     /// One operation on a photo begins: time passes, and late writes land.
     async fn begin(&self, what: &str, id: &str) -> Rng {
-        self.may_die().await;
         let mut random = {
             let mut world = self.shared.lock();
             let nth = world.nth(what, id);
             world.dice.roll(what, id, nth)
         };
+        self.may_die(&mut random).await;
         tokio::time::sleep(Duration::from_micros(random.u64(..50_000))).await;
         let mut world = self.shared.lock();
         self.land_late(&mut world, false);
@@ -207,7 +204,7 @@ impl Site for Imagined {
             world.people(id, &mut random);
             read
         };
-        self.may_die().await;
+        self.may_die(&mut random).await;
         read
     }
 
@@ -264,7 +261,7 @@ impl Site for Imagined {
             world.people(id, &mut random);
             answer
         };
-        self.may_die().await;
+        self.may_die(&mut random).await;
         answer
     }
 
@@ -283,16 +280,16 @@ pub(crate) struct Spoken(pub(crate) Arc<Imagined>, pub(crate) String);
 #[async_trait]
 impl Model for Spoken {
     async fn send(&self, conversation: &Conversation) -> Result<RawReply, Unanswered> {
-        self.0.may_die().await;
         let asked = asked(&self.1, conversation);
         let (number, mut random) = self.0.shared.lock().is_asked(&asked);
+        self.0.may_die(&mut random).await;
         tokio::time::sleep(Duration::from_micros(random.u64(..200_000))).await;
         let reply = {
             let mut world = self.0.shared.lock();
             self.0.land_late(&mut world, false);
             reply(&mut world, &mut random, number, &asked)
         };
-        self.0.may_die().await;
+        self.0.may_die(&mut random).await;
         reply
     }
 
