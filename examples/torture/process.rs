@@ -35,6 +35,8 @@ pub(crate) struct Hardship {
     pub(crate) blocks: Option<u64>,
     /// What the clock says, as libfaketime reads it.
     pub(crate) clock: Option<String>,
+    /// A second run is started so long after this one.
+    pub(crate) twin: Option<Duration>,
     /// Words to put before the program, such as `strace` and its flags.
     pub(crate) under: Vec<String>,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Execution {
     pub(crate) stopping: Option<Duration>,
     /// From the second one to the end.
     pub(crate) leaving: Option<Duration>,
+    /// The exit code of a second run that began and ended while this one was on.
+    pub(crate) twin: Option<i32>,
     /// Peak memory in KiB.
     pub(crate) peak_kib: u64,
     /// Most open descriptors seen.
@@ -82,18 +86,9 @@ pub(crate) fn execute(
     hardship: &Hardship,
 ) -> Execution {
     let (out, err) = (workspace.path("stdout"), workspace.path("stderr"));
-    let token = shared.lock().token.clone();
     let mut command = command(hardship);
+    surroundings(&mut command, workspace, shared, args);
     command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", workspace.directory())
-        .env("LANG", "C.UTF-8")
-        .env("SITE_TOKEN", token)
-        .env("MODEL_KEY", MODEL_KEY)
-        .current_dir(workspace.directory())
-        .args(args)
-        .stdin(Stdio::null())
         .stdout(File::create(&out).expect("a file in the scratch directory"))
         .stderr(File::create(&err).expect("a file in the scratch directory"));
     if let (Some(clock), Some(library)) = (&hardship.clock, clock_library()) {
@@ -109,7 +104,13 @@ pub(crate) fn execute(
         world.process = Some(process);
         world.runs = true;
     }
+    let twin = hardship.twin.map(|after| {
+        std::thread::sleep(after);
+        twin(workspace, shared, args)
+    });
+    let both = twin.filter(|_| matches!(child.try_wait(), Ok(None)));
     let mut execution = watch(&mut child, process, end, hardship);
+    execution.twin = both.flatten();
     {
         let mut world = shared.lock();
         world.process = None;
@@ -119,6 +120,28 @@ pub(crate) fn execute(
     execution.stdout = read(&out);
     execution.stderr = read(&err);
     execution
+}
+
+/// What every execution finds.
+fn surroundings(command: &mut Command, workspace: &Workspace, shared: &Shared, args: &[&str]) {
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", workspace.directory())
+        .env("LANG", "C.UTF-8")
+        .env("SITE_TOKEN", &shared.lock().token)
+        .env("MODEL_KEY", MODEL_KEY)
+        .current_dir(workspace.directory())
+        .args(args)
+        .stdin(Stdio::null());
+}
+
+/// A second run beside the first one; gives its exit code.
+fn twin(workspace: &Workspace, shared: &Shared, args: &[&str]) -> Option<i32> {
+    let mut command = command(&Hardship::default());
+    surroundings(&mut command, workspace, shared, args);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().expect("the program starts").code()
 }
 
 fn command(hardship: &Hardship) -> Command {
