@@ -1,9 +1,9 @@
 //! One call: budget, pace, record, send, record, judge, in this order.
 
-use super::chain::Member;
+use super::chain::{Down, Member};
 use super::items::Ask;
 use super::shared::Shared;
-use super::{Event, Why};
+use super::{Event, Fatal, Why};
 use crate::archive::{CallId, Ended, Ending, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd};
 use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow};
 use crate::model::Conversation;
@@ -26,7 +26,8 @@ pub(super) struct Attempt {
     pub(super) ending: Ending,
 }
 
-/// One call: budget, pace, record, send, record, judge. `None`: the run stops.
+/// One call: budget, pace, record, send, record, judge. `None`: none was made,
+/// because the run stops or the model is down.
 pub(super) async fn attempt(
     shared: &Shared,
     member: &Member,
@@ -49,7 +50,8 @@ pub(super) async fn attempt(
             (permit, call)
         } => Some(permits),
     };
-    let Some(permits) = permits else {
+    // The model may have been given up while this call waited for its turn.
+    let Some(permits) = permits.filter(|_| member.down().is_none()) else {
         settle_budget(shared, reserved, Usd::default());
         return Ok(None);
     };
@@ -81,6 +83,7 @@ pub(super) async fn attempt(
         photo: subject.photo.map(|(_, p)| p),
     };
     let ending = arrival.record(shared, member, reply).await?;
+    declare(shared, member, &ending);
     // Only now may the next call go: a bad key or an empty balance is known.
     drop(permits);
     Ok(Some(Attempt {
@@ -89,6 +92,22 @@ pub(super) async fn attempt(
         reached,
         ending,
     }))
+}
+
+/// Makes known what concerns every call to this model.
+fn declare(shared: &Shared, member: &Member, ending: &Ending) {
+    let name = &member.entry.name;
+    match ending {
+        Ending::Settings(message) => shared.stop.fatal(Fatal {
+            message: format!("{name}: {message}"),
+            hint: None,
+        }),
+        Ending::Quota(why) if member.down().is_none() => {
+            shared.notice(format!("{name}: {why}"));
+            member.set_down(Down::Quota(why.clone()));
+        }
+        _ => {}
+    }
 }
 
 /// What is known of a call when its reply arrives.
