@@ -69,6 +69,10 @@ impl Question<'_> {
             };
             let next = match attempt.ending.clone() {
                 Ending::Done(reply) => return Ok(Answer::Reply(attempt.call, reply)),
+                // Nobody will ask again, so there is nothing to wait for.
+                Ending::RetryAfter(..) | Ending::Outage(_) if shared.stop.asked() => {
+                    return Ok(Answer::Stopped);
+                }
                 Ending::Photo(why) => self.blame(shared, why, attempt.sent).await?,
                 Ending::RetryAfter(wait, why) => trouble(shared, self.member, wait, &why),
                 Ending::Outage(why) => {

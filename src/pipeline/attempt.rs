@@ -130,6 +130,7 @@ impl Arrival<'_> {
         let took = self.sent.elapsed();
         let checkpoint = &shared.checkpoint;
         let reserved = self.estimate.unwrap_or_default();
+        let answered = reply.is_ok();
         let (ending, usage, cost) = match reply {
             Ok(raw) => {
                 checkpoint
@@ -137,7 +138,10 @@ impl Arrival<'_> {
                     .await?;
                 let ending = member.model.judge(&raw);
                 if let Ending::Done(reply) = &ending {
-                    member.good();
+                    member.good(self.sent);
+                    if let Some(notice) = member.another(reply.model.as_deref()) {
+                        shared.notice(notice);
+                    }
                     let used = reply.usage.map(|usage| usage.input + usage.output);
                     member.pace.succeeded(self.tokens, used);
                     // A priced model that counts no tokens is booked at the estimate.
@@ -176,7 +180,7 @@ impl Arrival<'_> {
             | Ending::Quota(why) => Some(why.clone()),
         };
         if let Some(error) = &problem
-            && cost.is_none()
+            && answered
         {
             let outcome = CallOutcome::Failed {
                 error: error.clone(),

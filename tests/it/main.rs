@@ -8,7 +8,11 @@ mod fakes;
 // Stories that wait for the part of the program that they tell of:
 mod backfill;
 mod bad_input;
+mod broken_model;
+mod broken_photos;
 mod captions;
+mod command_models;
+mod fallback;
 mod human_text;
 mod kill;
 mod lost_state;
