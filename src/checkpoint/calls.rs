@@ -4,7 +4,7 @@ use super::{Checkpoint, CheckpointError, SlotRow};
 use crate::archive::{
     CallId, DraftKey, ModelName, Moment, Purpose, RawReply, RunNumber, Usage, Usd,
 };
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// A call about to be sent.
 #[derive(Clone, Debug)]
@@ -51,6 +51,34 @@ pub struct StoredCall {
     pub reply: RawReply,
 }
 
+/// What a reply was worth.
+#[derive(Clone, Debug)]
+pub struct Worth {
+    /// Tokens, where the reply counts them.
+    pub usage: Option<Usage>,
+    /// What it cost; `None` where no price is known.
+    pub cost: Option<Usd>,
+    /// The model that really answered, where the reply names it.
+    pub answered: Option<String>,
+}
+
+/// Books what a reply was worth.
+pub(super) fn price(connection: &Connection, call: CallId, worth: &Worth) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE calls SET input_tokens = ?2, output_tokens = ?3, cost = ?4,
+                model_answered = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            call.0,
+            worth.usage.map(|usage| usage.input.cast_signed()),
+            worth.usage.map(|usage| usage.output.cast_signed()),
+            worth.cost.map(|usd| usd.0),
+            worth.answered,
+        ])
+        .map(drop)
+}
+
 impl Checkpoint {
     /// Records a call before it is sent.
     pub async fn record_call(&self, call: NewCall) -> Result<CallId, CheckpointError> {
@@ -93,30 +121,10 @@ impl Checkpoint {
         .await
     }
 
-    /// Records what a reply was worth: tokens, cost, and who really answered.
-    pub async fn price_call(
-        &self,
-        call: CallId,
-        usage: Option<Usage>,
-        cost: Option<Usd>,
-        answered: Option<String>,
-    ) -> Result<(), CheckpointError> {
-        self.verb(move |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE calls SET input_tokens = ?2, output_tokens = ?3, cost = ?4,
-                        model_answered = ?5 WHERE id = ?1",
-                )?
-                .execute(params![
-                    call.0,
-                    usage.map(|usage| usage.input.cast_signed()),
-                    usage.map(|usage| usage.output.cast_signed()),
-                    cost.map(|usd| usd.0),
-                    answered,
-                ])
-                .map(drop)
-        })
-        .await
+    /// Records what a reply was worth.
+    pub async fn price_call(&self, call: CallId, worth: Worth) -> Result<(), CheckpointError> {
+        self.verb(move |connection| price(connection, call, &worth))
+            .await
     }
 
     /// Closes a call that gave no text.

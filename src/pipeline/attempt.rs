@@ -5,7 +5,7 @@ use super::items::Ask;
 use super::shared::Shared;
 use super::{Event, Why};
 use crate::archive::{CallId, Ended, Ending, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd};
-use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow};
+use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow, Worth};
 use crate::model::Conversation;
 use crate::policy::Reserve;
 use tokio::time::Instant;
@@ -126,10 +126,12 @@ impl Arrival<'_> {
                         .usage
                         .map_or(self.estimate, |usage| member.cost(usage));
                     if self.photo.is_none() {
-                        let model = reply.model.clone();
-                        checkpoint
-                            .price_call(self.call, reply.usage, cost, model)
-                            .await?;
+                        let worth = Worth {
+                            usage: reply.usage,
+                            cost,
+                            answered: reply.model.clone(),
+                        };
+                        checkpoint.price_call(self.call, worth).await?;
                     }
                     (ending.clone(), reply.usage, cost)
                 } else {

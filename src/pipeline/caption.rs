@@ -8,7 +8,7 @@ use super::prepare::hand_to_write;
 use super::shared::{Blame, Shared};
 use super::{Fatal, Outcome, Why, look};
 use crate::archive::{Assessment, CallId, Moment, PhotoId, PixelVersion, Reason, Reply, Verdict};
-use crate::checkpoint::NewDraft;
+use crate::checkpoint::{JudgedReply, NewDraft, Worth};
 use crate::config::Provider;
 use crate::quality;
 use std::sync::Arc;
@@ -119,22 +119,20 @@ async fn keep(
         assessment,
         at: Moment::now(),
     };
-    let checkpoint = &shared.checkpoint;
-    let recorded = async {
-        let (usage, model) = (judged.reply.usage, judged.reply.model);
-        checkpoint
-            .price_call(judged.call, usage, cost, model)
-            .await?;
-        let id = checkpoint.record_draft(draft).await?;
-        if verdict != Verdict::Write {
-            let basis = look::basis(shared, &looked.reading, Some(&pixels));
-            checkpoint.note_held(looked.slot, id, basis).await?;
-        }
-        checkpoint.draft(id).await
+    let held =
+        (verdict != Verdict::Write).then(|| look::basis(shared, &looked.reading, Some(&pixels)));
+    let judged = JudgedReply {
+        call: judged.call,
+        worth: Worth {
+            usage: judged.reply.usage,
+            cost,
+            answered: judged.reply.model,
+        },
+        draft,
+        held,
     };
-    let stored = match recorded.await {
-        Ok(Some(stored)) => stored,
-        Ok(None) => return shared.settle(looked.photo, Outcome::NotReached, true),
+    let stored = match shared.checkpoint.record_judged(judged).await {
+        Ok(stored) => stored,
         Err(error) => return shared.lost_state(looked.photo, &error),
     };
     shared.summary().share(&member.entry.name).generated += 1;
