@@ -18,7 +18,7 @@ mod status;
 mod worker;
 mod writes;
 
-pub use calls::{CallOutcome, NewCall, StoredCall};
+pub use calls::{CallOutcome, NewCall, Spent, StoredCall};
 pub use drafts::{NewDraft, StoredDraft};
 pub use error::CheckpointError;
 pub use lock::Lock;

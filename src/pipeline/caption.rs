@@ -24,6 +24,14 @@ pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Send
     } = prepared;
     let images = match material {
         Material::Reply(member, call, reply) => {
+            let entry = shared.chain.member(member);
+            let cost = reply.usage.and_then(|usage| entry.cost(usage));
+            let (usage, model) = (reply.usage, reply.model.clone());
+            // A run that was killed may have kept it without its price.
+            let priced = shared.checkpoint.price_call(call, usage, cost, model).await;
+            if let Err(error) = priced {
+                return shared.lost_state(looked.photo, &error);
+            }
             let prepared = Judged {
                 member,
                 call,
@@ -106,7 +114,6 @@ async fn keep(
 ) {
     let member = shared.chain.member(judged.member);
     let assessment = assess(shared, member, ask, &looked.photo, &judged.reply);
-    let cost = judged.reply.usage.and_then(|usage| member.cost(usage));
     let (verdict, reasons) = (assessment.verdict, assessment.reasons.clone());
     let draft = NewDraft {
         slot: looked.slot,
@@ -121,10 +128,6 @@ async fn keep(
     };
     let checkpoint = &shared.checkpoint;
     let recorded = async {
-        let (usage, model) = (judged.reply.usage, judged.reply.model);
-        checkpoint
-            .price_call(judged.call, usage, cost, model)
-            .await?;
         let id = checkpoint.record_draft(draft).await?;
         if verdict != Verdict::Write {
             let basis = look::basis(shared, &looked.reading, Some(&pixels));
