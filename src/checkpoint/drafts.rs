@@ -1,6 +1,6 @@
 //! Drafts: captions that are not on the site yet.
 
-use super::{Checkpoint, CheckpointError, SlotRow, Worth, calls, photos};
+use super::{Checkpoint, CheckpointError, SlotRow, photos};
 use crate::archive::{
     Assessment, CallId, DraftId, DraftKey, ModelName, Moment, PixelVersion, Reason, Recipe,
     RunNumber, Verdict,
@@ -53,10 +53,6 @@ pub struct StoredDraft {
 /// A reply that was judged.
 #[derive(Clone, Debug)]
 pub struct JudgedReply {
-    /// The call that brought it.
-    pub call: CallId,
-    /// What it was worth.
-    pub worth: Worth,
     /// What it became.
     pub draft: NewDraft,
     /// The basis on which the draft is held; `None` if it is to be written.
@@ -123,12 +119,11 @@ impl Checkpoint {
             .await
     }
 
-    /// Records, in one commit, what a reply was worth, the draft that it became
-    /// and, where it is not to be written, that it is held; returns the draft.
+    /// Records, in one commit, the draft that a reply became and, where it is not
+    /// to be written, that it is held; returns the draft.
     pub async fn record_judged(&self, judged: JudgedReply) -> Result<StoredDraft, CheckpointError> {
         self.verb(move |connection| {
             let draft = judged.draft;
-            calls::price(connection, judged.call, &judged.worth)?;
             let id = insert(connection, &draft)?;
             if let Some(basis) = &judged.held {
                 photos::hold(connection, draft.slot, id, basis)?;

@@ -18,7 +18,7 @@ mod status;
 mod worker;
 mod writes;
 
-pub use calls::{CallOutcome, NewCall, StoredCall, Worth};
+pub use calls::{CallOutcome, NewCall, Spent, StoredCall, Worth};
 pub use drafts::{JudgedReply, NewDraft, StoredDraft};
 pub use error::CheckpointError;
 pub use lock::Lock;

@@ -44,6 +44,13 @@ pub(super) struct Global {
     /// Say more: one line per call (-v), requests (-vv)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
+    /// Append what a run does to this file, one JSON object a line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) log_json: Option<PathBuf>,
+    /// Keep every request to a model and its reply in this directory, keys
+    /// masked
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) log_bodies: Option<PathBuf>,
 }
 
 /// What altfill can do.

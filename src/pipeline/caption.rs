@@ -24,6 +24,17 @@ pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Send
     } = prepared;
     let images = match material {
         Material::Reply(member, call, reply) => {
+            let entry = shared.chain.member(member);
+            let worth = Worth {
+                usage: reply.usage,
+                cost: reply.usage.and_then(|usage| entry.cost(usage)),
+                answered: reply.model.clone(),
+            };
+            // A run that was killed may have kept it without its price.
+            let priced = shared.checkpoint.price_call(call, worth).await;
+            if let Err(error) = priced {
+                return shared.lost_state(looked.photo, &error);
+            }
             let prepared = Judged {
                 member,
                 call,
@@ -106,7 +117,6 @@ async fn keep(
 ) {
     let member = shared.chain.member(judged.member);
     let assessment = assess(shared, member, ask, &looked.photo, &judged.reply);
-    let cost = judged.reply.usage.and_then(|usage| member.cost(usage));
     let (verdict, reasons) = (assessment.verdict, assessment.reasons.clone());
     let draft = NewDraft {
         slot: looked.slot,
@@ -122,12 +132,6 @@ async fn keep(
     let held =
         (verdict != Verdict::Write).then(|| look::basis(shared, &looked.reading, Some(&pixels)));
     let judged = JudgedReply {
-        call: judged.call,
-        worth: Worth {
-            usage: judged.reply.usage,
-            cost,
-            answered: judged.reply.model,
-        },
         draft,
         held,
     };

@@ -9,6 +9,7 @@ mod fakes;
 mod backfill;
 mod bad_input;
 mod captions;
+mod estimates;
 mod human_text;
 mod kill;
 mod lost_state;
