@@ -1,9 +1,9 @@
 //! One call: budget, pace, record, send, record, judge, in this order.
 
-use super::chain::Member;
+use super::chain::{Down, Member};
 use super::items::Ask;
 use super::shared::Shared;
-use super::{Event, Why};
+use super::{Event, Fatal, Why};
 use crate::archive::{
     CallId, Ended, Ending, Finish, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd,
 };
@@ -28,7 +28,8 @@ pub(super) struct Attempt {
     pub(super) ending: Ending,
 }
 
-/// One call: budget, pace, record, send, record, judge. `None`: the run stops.
+/// One call: budget, pace, record, send, record, judge. `None`: none was made,
+/// because the run stops or the model is down.
 pub(super) async fn attempt(
     shared: &Shared,
     member: &Member,
@@ -50,7 +51,8 @@ pub(super) async fn attempt(
             (permit, call)
         } => Some(permits),
     };
-    let Some(permits) = permits else {
+    // The model may have been given up while this call waited for its turn.
+    let Some(permits) = permits.filter(|_| member.down().is_none()) else {
         settle_budget(shared, reserved, Usd::default());
         return Ok(None);
     };
@@ -86,6 +88,7 @@ pub(super) async fn attempt(
         photo: subject.photo.map(|(_, p)| p),
     };
     let ending = arrival.record(shared, member, reply).await?;
+    declare(shared, member, &ending);
     // Only now may the next call go: a bad key or an empty balance is known.
     drop(permits);
     Ok(Some(Attempt {
@@ -94,6 +97,22 @@ pub(super) async fn attempt(
         reached,
         ending,
     }))
+}
+
+/// Makes known what concerns every call to this model.
+fn declare(shared: &Shared, member: &Member, ending: &Ending) {
+    let name = &member.entry.name;
+    match ending {
+        Ending::Settings(message) => shared.stop.fatal(Fatal {
+            message: format!("{name}: {message}"),
+            hint: None,
+        }),
+        Ending::Quota(why) if member.down().is_none() => {
+            shared.notice(format!("{name}: {why}"));
+            member.set_down(Down::Quota(why.clone()));
+        }
+        _ => {}
+    }
 }
 
 /// What is known of a call when its reply arrives.
@@ -124,7 +143,10 @@ impl Arrival<'_> {
                     .await?;
                 let ending = member.model.judge(&raw);
                 if let Ending::Done(reply) = &ending {
-                    member.good();
+                    member.good(self.sent);
+                    if let Some(notice) = member.another(reply.model.as_deref()) {
+                        shared.notice(notice);
+                    }
                     let used = reply.usage.map(|usage| usage.input + usage.output);
                     member.pace.succeeded(self.tokens, used);
                     // A priced model that counts no tokens is booked at the estimate.
