@@ -2,6 +2,7 @@
 //! format, and all HTTP to models.
 
 mod anthropic;
+pub mod bodies;
 mod chat;
 mod command;
 mod embedded;

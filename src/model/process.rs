@@ -3,6 +3,7 @@
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use secrecy::{ExposeSecret, SecretString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -47,6 +48,16 @@ pub(super) enum Failed {
     TooSlow,
 }
 
+/// What a program's environment has more or less than our own.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// Variables that it does not get.
+    pub(super) withheld: Vec<String>,
+    /// A variable that it does get, whether we have it in our environment or
+    /// from somewhere else.
+    pub(super) key: Option<(String, SecretString)>,
+}
+
 /// The process group of a running program: killed as a whole when this is
 /// dropped, unless the program has ended by then.
 struct Group(Option<Pid>);
@@ -71,9 +82,17 @@ impl Drop for Group {
 pub(super) async fn run(
     program: &str,
     arguments: &[String],
+    surroundings: &Surroundings,
     timeout: Duration,
 ) -> Result<Ended, Failed> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    for name in &surroundings.withheld {
+        command.env_remove(name);
+    }
+    if let Some((name, key)) = &surroundings.key {
+        command.env(name, key.expose_secret());
+    }
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
