@@ -26,6 +26,7 @@ mod protocol_connection;
 mod protocol_gemini;
 mod protocol_ollama;
 mod protocol_openai;
+mod regressions;
 mod secrets;
 mod terminal;
 mod upgrade_undo;
