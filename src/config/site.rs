@@ -61,10 +61,22 @@ pub(super) fn resolve(
     if let Some(recheck) = &raw.recheck {
         settings.recheck = length(recheck.clone(), RECHECK, problems)?;
     }
+    settings.thumbnail = link(raw.thumbnail.as_ref(), problems);
+    settings.page = link(raw.page.as_ref(), problems);
     if let Some(timeout) = &raw.timeout {
         settings.timeout = length(timeout.clone(), TIMEOUT, problems)?;
     }
     Some(resolved)
+}
+
+/// A template for links in reports; one that can't work is noted and left out.
+fn link(given: Option<&Given<'_, String>>, problems: &mut Problems) -> Option<String> {
+    let given = given?;
+    if let Err(what) = pixel_template(&given.value) {
+        given.refuse(problems, what);
+        return None;
+    }
+    Some(given.value.clone())
 }
 
 fn preset(given: &Given<'_, String>, problems: &mut Problems) -> Option<Preset> {
@@ -317,6 +329,8 @@ fn defaults(name: SiteName) -> SiteSettings {
         token_from: None,
         manifest: None,
         pixels: PixelSource::Url(String::new()),
+        thumbnail: None,
+        page: None,
         concurrency: 4,
         requests_per_second: None,
         recheck: Duration::from_secs(7 * 86_400),

@@ -14,5 +14,6 @@ mod kill;
 mod lost_state;
 mod models_fail;
 mod preview;
+mod reports;
 mod secrets;
 mod upgrade_undo;
