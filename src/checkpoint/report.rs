@@ -1,6 +1,7 @@
 //! What a report asks: each photo with its texts, its newest draft and write,
 //! and what models cost. Reading only.
 
+use super::calls::{booked, unpriced};
 use super::{Checkpoint, CheckpointError};
 use crate::archive::{Language, Moment, Owner, PhotoId, Reason, RunNumber, SlotKind, Tag, Verdict};
 use rusqlite::{Row, ToSql};
@@ -95,14 +96,16 @@ pub struct WriteFacts {
 pub struct ModelCost {
     /// Its name in `models.yaml`.
     pub model: String,
-    /// Calls that got a reply, or may have been paid for.
+    /// Calls that were sent, whatever came of them.
     pub calls: u64,
     /// Tokens in.
     pub input_tokens: u64,
     /// Tokens out.
     pub output_tokens: u64,
-    /// US dollars; `None` where no price is known.
+    /// US dollars, as far as prices are known; `None` where none is.
     pub cost_usd: Option<f64>,
+    /// Of the calls: those whose cost is not known, and so not in `cost_usd`.
+    pub calls_without_price: u64,
 }
 
 /// The newest write and draft of each slot.
@@ -184,14 +187,14 @@ impl Checkpoint {
             Extent::Run(run) => Some(run.0),
         };
         self.verb(move |connection| {
+            let (cost, unpriced) = (booked(), unpriced());
             connection
-                .prepare(
+                .prepare(&format!(
                     "SELECT model, count(*), coalesce(sum(input_tokens), 0),
-                        coalesce(sum(output_tokens), 0), sum(cost)
-                     FROM calls
-                     WHERE state IN ('answered', 'lost', 'failed') AND (?1 IS NULL OR run = ?1)
-                     GROUP BY 1 ORDER BY 1",
-                )?
+                        coalesce(sum(output_tokens), 0), sum({cost}),
+                        count(*) FILTER (WHERE {unpriced})
+                     FROM calls WHERE ?1 IS NULL OR run = ?1 GROUP BY 1 ORDER BY 1"
+                ))?
                 .query_map([run], |row| {
                     Ok(ModelCost {
                         model: row.get(0)?,
@@ -199,6 +202,7 @@ impl Checkpoint {
                         input_tokens: row.get::<_, i64>(2)?.cast_unsigned(),
                         output_tokens: row.get::<_, i64>(3)?.cast_unsigned(),
                         cost_usd: row.get(4)?,
+                        calls_without_price: row.get::<_, i64>(5)?.cast_unsigned(),
                     })
                 })?
                 .collect()

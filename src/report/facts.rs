@@ -1,6 +1,7 @@
 //! What a report says, before it has a form: how each photo stands, what each
 //! album lacks, what it cost. Values in, values out.
 
+use crate::archive::Usd;
 use crate::checkpoint::ModelCost;
 use serde::Serialize;
 use serde_json::Value;
@@ -201,8 +202,10 @@ pub struct Spent {
     pub input_tokens: u64,
     /// Tokens out.
     pub output_tokens: u64,
-    /// US dollars; `None` where no price is known.
+    /// US dollars, as far as prices are known; `None` where none is.
     pub cost_usd: Option<f64>,
+    /// Of the calls: those whose cost is not known, and so not in `cost_usd`.
+    pub calls_without_price: u64,
     /// By model.
     pub models: Vec<SpentOn>,
 }
@@ -215,6 +218,20 @@ pub struct SpentOn {
     pub input_tokens: u64,
     pub output_tokens: u64,
     pub cost_usd: Option<f64>,
+    pub calls_without_price: u64,
+}
+
+impl SpentOn {
+    /// What it cost, in words.
+    pub(super) fn cost(&self) -> String {
+        let unknown = self.calls_without_price;
+        match self.cost_usd {
+            None if unknown == 0 => Usd(0.0).to_string(),
+            None => "no price".to_owned(),
+            Some(cost) if unknown == 0 => Usd(cost).to_string(),
+            Some(cost) => format!("{} + {unknown} unpriced", Usd(cost)),
+        }
+    }
 }
 
 impl Spent {
@@ -224,6 +241,7 @@ impl Spent {
             all.calls += cost.calls;
             all.input_tokens += cost.input_tokens;
             all.output_tokens += cost.output_tokens;
+            all.calls_without_price += cost.calls_without_price;
             if let Some(usd) = cost.cost_usd {
                 *all.cost_usd.get_or_insert(0.0) += usd;
             }
@@ -234,6 +252,7 @@ impl Spent {
             input_tokens: cost.input_tokens,
             output_tokens: cost.output_tokens,
             cost_usd: cost.cost_usd,
+            calls_without_price: cost.calls_without_price,
         };
         all.models = costs.into_iter().map(one).collect();
         all

@@ -2,7 +2,6 @@
 //! the photos that a person may want to look at.
 
 use super::facts::{Album, Photo, Report, RunFacts, Spent, State, Totals};
-use crate::archive::Usd;
 use serde_json::Value;
 use std::fmt::Write;
 use unicode_segmentation::UnicodeSegmentation;
@@ -127,9 +126,7 @@ fn spent(text: &mut String, spent: &Spent) {
     }
     text.push_str("\nSpent:\n");
     for model in &spent.models {
-        let cost = model
-            .cost_usd
-            .map_or_else(|| "no price".to_owned(), |cost| Usd(cost).to_string());
+        let cost = model.cost();
         let _ = writeln!(
             text,
             "  {} {:>6} calls {:>10} in {:>9} out  {cost}",

@@ -198,11 +198,12 @@ pub(super) fn spent(html: &mut String, spent: &Spent, of_run: bool) {
         return;
     }
     let since = if of_run { "in this run" } else { "so far" };
-    let cost =
-        |usd: Option<f64>| usd.map_or_else(|| "no price".to_owned(), |it| Usd(it).to_string());
     let total = spent.cost_usd.map_or_else(
         || "No price is known for these models.".to_owned(),
-        |usd| format!("{} {since}.", Usd(usd)),
+        |usd| match spent.calls_without_price {
+            0 => format!("{} {since}.", Usd(usd)),
+            more => format!("{} {since}, and {more} calls without a price.", Usd(usd)),
+        },
     );
     let _ = writeln!(
         html,
@@ -224,7 +225,7 @@ pub(super) fn spent(html: &mut String, spent: &Spent, of_run: bool) {
             grouped(model.calls),
             grouped(model.input_tokens),
             grouped(model.output_tokens),
-            cost(model.cost_usd)
+            escape(&model.cost())
         );
     }
     html.push_str("</tbody></table></div>\n</section>\n");

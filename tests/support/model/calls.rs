@@ -5,6 +5,7 @@ use super::{Asked, Face, Looks, Manners, Tokens, anthropic, gemini, ollama, open
 use crate::support::http::{Answer, Delivery, Handler, Reply, Request};
 use crate::support::photos::ImageFacts;
 use crate::support::script::{Act, Instead, Place, Rules, Say, Seen};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -28,6 +29,9 @@ pub(crate) struct Call {
     pub(crate) headers: Vec<(String, String)>,
     /// Bytes of the request's body.
     pub(crate) bytes: usize,
+    /// The request's body, with a word in place of every image; null for a model
+    /// that looks [`Looks::Barely`].
+    pub(crate) body: Value,
     /// The status that was sent; `None` while it is worked on, or when nothing
     /// was sent.
     pub(crate) status: Option<u16>,
@@ -128,6 +132,10 @@ impl Backend {
             image,
             headers: request.headers.clone(),
             bytes: request.body.len(),
+            body: match state.manners.looks {
+                Looks::Closely => without_images(&request.body, &asked.images),
+                Looks::Barely => Value::Null,
+            },
             status: None,
             delivery: Delivery::Whole,
             caption: None,
@@ -145,6 +153,15 @@ impl Backend {
     }
 }
 
+/// The body of a request that was understood, with a word for each image.
+fn without_images(body: &[u8], images: &[String]) -> Value {
+    let mut text = String::from_utf8_lossy(body).into_owned();
+    for image in images {
+        text = text.replace(image.as_str(), "IMAGE");
+    }
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
 /// What counts a call as in flight; the server may drop the work at any point.
 struct InFlight<'a>(&'a Backend);
 
@@ -155,6 +172,10 @@ impl Drop for InFlight<'_> {
 }
 
 impl Handler for Backend {
+    fn longest_idle(&self) -> Option<std::time::Duration> {
+        self.state().manners.longest_idle
+    }
+
     async fn answer(&self, request: Request) -> Answer {
         let whole = |reply| Answer {
             reply,
