@@ -131,10 +131,7 @@ async fn keep(
     };
     let held =
         (verdict != Verdict::Write).then(|| look::basis(shared, &looked.reading, Some(&pixels)));
-    let judged = JudgedReply {
-        draft,
-        held,
-    };
+    let judged = JudgedReply { draft, held };
     let stored = match shared.checkpoint.record_judged(judged).await {
         Ok(stored) => stored,
         Err(error) => return shared.lost_state(looked.photo, &error),

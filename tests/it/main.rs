@@ -27,6 +27,7 @@ mod protocol_gemini;
 mod protocol_ollama;
 mod protocol_openai;
 mod regressions;
+mod reports;
 mod secrets;
 mod terminal;
 mod upgrade_undo;
