@@ -73,6 +73,17 @@ pub struct StoredCall {
     pub reply: RawReply,
 }
 
+/// What a reply was worth.
+#[derive(Clone, Debug)]
+pub struct Worth {
+    /// Tokens, where the reply counts them.
+    pub usage: Option<Usage>,
+    /// What it cost; `None` where no price is known.
+    pub cost: Option<Usd>,
+    /// The model that really answered, where the reply names it.
+    pub answered: Option<String>,
+}
+
 impl Checkpoint {
     /// Records a call before it is sent.
     pub async fn record_call(&self, call: NewCall) -> Result<CallId, CheckpointError> {
@@ -115,16 +126,9 @@ impl Checkpoint {
         .await
     }
 
-    /// Records what a reply was worth: tokens, cost, and who really answered.
-    /// Where the reply counts no tokens (`cost` is `None`), the call is booked
+    /// Records what a reply was worth. Where that is not known, the call is booked
     /// at its estimate. What was booked once stays: prices change.
-    pub async fn price_call(
-        &self,
-        call: CallId,
-        usage: Option<Usage>,
-        cost: Option<Usd>,
-        answered: Option<String>,
-    ) -> Result<(), CheckpointError> {
+    pub async fn price_call(&self, call: CallId, worth: Worth) -> Result<(), CheckpointError> {
         self.verb(move |connection| {
             connection
                 .prepare_cached(
@@ -134,10 +138,10 @@ impl Checkpoint {
                 )?
                 .execute(params![
                     call.0,
-                    usage.map(|usage| usage.input.cast_signed()),
-                    usage.map(|usage| usage.output.cast_signed()),
-                    cost.map(|usd| usd.0),
-                    answered,
+                    worth.usage.map(|usage| usage.input.cast_signed()),
+                    worth.usage.map(|usage| usage.output.cast_signed()),
+                    worth.cost.map(|usd| usd.0),
+                    worth.answered,
                 ])
                 .map(drop)
         })

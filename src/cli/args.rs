@@ -132,7 +132,7 @@ pub(super) struct Upgrade {
     #[arg(long, value_name = "TIME", value_parser = config::duration)]
     pub(super) older_than: Option<Duration>,
     /// Only texts with a score below this (0 to 1)
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = score)]
     pub(super) below: Option<f64>,
     #[command(flatten)]
     pub(super) run: Run,
@@ -141,7 +141,7 @@ pub(super) struct Upgrade {
 #[derive(Debug, clap::Args)]
 pub(super) struct Fix {
     /// The photo, as album/name
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) id: String,
     /// A hint for the model
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["text", "decorative"])]
@@ -203,6 +203,13 @@ pub(super) struct Models {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+fn score(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|score| (0.0..=1.0).contains(score))
+        .ok_or_else(|| "a score is a number from 0 to 1".to_owned())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Ask: one model about one photo, until there is an answer. Who is to blame
 //! when there is none is decided here.
 
+use super::Event;
 use super::attempt::{Attempt, Subject, attempt};
 use super::chain::{Down, Member, Trouble};
 use super::items::Ask;
 use super::shared::Shared;
-use super::{Event, Fatal};
 use crate::archive::{CallId, Context, Ending, Jpeg, PhotoId, Reply};
 use crate::checkpoint::{CheckpointError, SlotRow};
 use crate::model;
@@ -65,10 +65,14 @@ impl Question<'_> {
                 ask: Some(self.ask),
             };
             let Some(attempt) = attempt(shared, self.member, &conversation, subject).await? else {
-                return Ok(Answer::Stopped);
+                continue;
             };
             let next = match attempt.ending.clone() {
                 Ending::Done(reply) => return Ok(Answer::Reply(attempt.call, reply)),
+                // Nobody will ask again, so there is nothing to wait for.
+                Ending::RetryAfter(..) | Ending::Outage(_) if shared.stop.asked() => {
+                    return Ok(Answer::Stopped);
+                }
                 Ending::Photo(why) => self.blame(shared, why, attempt.sent).await?,
                 Ending::RetryAfter(wait, why) => trouble(shared, self.member, wait, &why),
                 Ending::Outage(why) => {
@@ -83,19 +87,8 @@ impl Question<'_> {
                         next => next,
                     }
                 }
-                Ending::Settings(message) => {
-                    let message = format!("{}: {message}", self.member.entry.name);
-                    shared.stop.fatal(Fatal {
-                        message,
-                        hint: None,
-                    });
-                    return Ok(Answer::Stopped);
-                }
-                Ending::Quota(why) => {
-                    shared.notice(format!("{}: {why}", self.member.entry.name));
-                    self.member.set_down(Down::Quota(why));
-                    return Ok(Answer::Next);
-                }
+                Ending::Settings(_) => return Ok(Answer::Stopped),
+                Ending::Quota(_) => return Ok(Answer::Next),
             };
             if let Verdictless::End(answer) = next {
                 return Ok(answer);
@@ -150,7 +143,7 @@ impl Question<'_> {
             ask: None,
         };
         let Some(attempt) = attempt(shared, member, &test, subject).await? else {
-            return Ok(Verdictless::End(Answer::Stopped));
+            return Ok(Verdictless::Again);
         };
         Ok(match attempt.ending {
             Ending::Done(_) => Verdictless::End(Answer::Photo(why)),
@@ -164,18 +157,8 @@ impl Question<'_> {
                 member.set_down(Down::Broken(also));
                 Verdictless::End(Answer::Next)
             }
-            Ending::Settings(message) => {
-                let message = format!("{}: {message}", member.entry.name);
-                shared.stop.fatal(Fatal {
-                    message,
-                    hint: None,
-                });
-                Verdictless::End(Answer::Stopped)
-            }
-            Ending::Quota(why) => {
-                member.set_down(Down::Quota(why));
-                Verdictless::End(Answer::Next)
-            }
+            Ending::Settings(_) => Verdictless::End(Answer::Stopped),
+            Ending::Quota(_) => Verdictless::End(Answer::Next),
         })
     }
 }

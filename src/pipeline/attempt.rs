@@ -1,13 +1,13 @@
 //! One call: budget, pace, record, send, record, judge, in this order.
 
-use super::chain::Member;
+use super::chain::{Down, Member};
 use super::items::Ask;
 use super::shared::Shared;
-use super::{Event, Why};
+use super::{Event, Fatal, Why};
 use crate::archive::{
-    CallId, Ended, Ending, Finish, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd,
+    CallId, Ended, Ending, Finish, Moment, PhotoId, Purpose, RawReply, Unanswered, Usage, Usd,
 };
-use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow};
+use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow, Worth};
 use crate::model::{Conversation, bodies};
 use crate::policy::{Ceiling, Reservation, Reserve, UtcDay};
 use tokio::time::Instant;
@@ -28,7 +28,8 @@ pub(super) struct Attempt {
     pub(super) ending: Ending,
 }
 
-/// One call: budget, pace, record, send, record, judge. `None`: the run stops.
+/// One call: budget, pace, record, send, record, judge. `None`: none was made,
+/// because the run stops or the model is down.
 pub(super) async fn attempt(
     shared: &Shared,
     member: &Member,
@@ -50,7 +51,8 @@ pub(super) async fn attempt(
             (permit, call)
         } => Some(permits),
     };
-    let Some(permits) = permits else {
+    // The model may have been given up while this call waited for its turn.
+    let Some(permits) = permits.filter(|_| member.down().is_none()) else {
         settle_budget(shared, reserved, Usd::default());
         return Ok(None);
     };
@@ -86,6 +88,7 @@ pub(super) async fn attempt(
         photo: subject.photo.map(|(_, p)| p),
     };
     let ending = arrival.record(shared, member, reply).await?;
+    declare(shared, member, &ending);
     // Only now may the next call go: a bad key or an empty balance is known.
     drop(permits);
     Ok(Some(Attempt {
@@ -94,6 +97,22 @@ pub(super) async fn attempt(
         reached,
         ending,
     }))
+}
+
+/// Makes known what concerns every call to this model.
+fn declare(shared: &Shared, member: &Member, ending: &Ending) {
+    let name = &member.entry.name;
+    match ending {
+        Ending::Settings(message) => shared.stop.fatal(Fatal {
+            message: format!("{name}: {message}"),
+            hint: None,
+        }),
+        Ending::Quota(why) if member.down().is_none() => {
+            shared.notice(format!("{name}: {why}"));
+            member.set_down(Down::Quota(why.clone()));
+        }
+        _ => {}
+    }
 }
 
 /// What is known of a call when its reply arrives.
@@ -118,35 +137,7 @@ impl Arrival<'_> {
         let checkpoint = &shared.checkpoint;
         let mut outcome = None;
         let (ending, usage, cost) = match reply {
-            Ok(raw) => {
-                checkpoint
-                    .record_reply(self.call, &raw, Moment::now())
-                    .await?;
-                let ending = member.model.judge(&raw);
-                if let Ending::Done(reply) = &ending {
-                    member.good();
-                    let used = reply.usage.map(|usage| usage.input + usage.output);
-                    member.pace.succeeded(self.tokens, used);
-                    // A priced model that counts no tokens is booked at the estimate.
-                    let cost = reply
-                        .usage
-                        .map_or(self.estimate, |usage| member.cost(usage));
-                    let model = reply.model.clone();
-                    checkpoint
-                        .price_call(self.call, reply.usage, cost, model)
-                        .await?;
-                    (ending.clone(), reply.usage, cost)
-                } else if (200..300).contains(&raw.status) {
-                    // No error by its status, and no text all the same: most
-                    // probably one was made, and has to be paid for.
-                    checkpoint
-                        .price_call(self.call, None, self.estimate, None)
-                        .await?;
-                    (ending, None, self.estimate)
-                } else {
-                    (ending, None, None)
-                }
-            }
+            Ok(raw) => self.judge(shared, member, &raw).await?,
             Err(Unanswered::NotSent(why)) => {
                 outcome = Some("not_sent");
                 let outcome = CallOutcome::Failed { error: why.clone() };
@@ -191,6 +182,48 @@ impl Arrival<'_> {
             problem,
         });
         Ok(ending)
+    }
+
+    /// Records a reply, judges it, and records what it was worth.
+    async fn judge(
+        &self,
+        shared: &Shared,
+        member: &Member,
+        raw: &RawReply,
+    ) -> Result<(Ending, Option<Usage>, Option<Usd>), CheckpointError> {
+        let checkpoint = &shared.checkpoint;
+        checkpoint
+            .record_reply(self.call, raw, Moment::now())
+            .await?;
+        let ending = member.model.judge(raw);
+        let worth = match &ending {
+            Ending::Done(reply) => {
+                member.good(self.sent);
+                if let Some(notice) = member.another(reply.model.as_deref()) {
+                    shared.notice(notice);
+                }
+                let used = reply.usage.map(|usage| usage.input + usage.output);
+                member.pace.succeeded(self.tokens, used);
+                // A priced model that counts no tokens is booked at the estimate.
+                let cost = reply.usage.map_or(self.estimate, |used| member.cost(used));
+                Worth {
+                    usage: reply.usage,
+                    cost,
+                    answered: reply.model.clone(),
+                }
+            }
+            // No error by its status, and no text all the same: most probably
+            // one was made, and has to be paid for.
+            Ending::Outage(_) | Ending::Photo(_) if (200..300).contains(&raw.status) => Worth {
+                usage: None,
+                cost: self.estimate,
+                answered: None,
+            },
+            _ => return Ok((ending, None, None)),
+        };
+        let (usage, cost) = (worth.usage, worth.cost);
+        checkpoint.price_call(self.call, worth).await?;
+        Ok((ending, usage, cost))
     }
 }
 

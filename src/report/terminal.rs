@@ -65,6 +65,15 @@ pub fn summary(summary: &Summary) -> String {
             summary.seconds
         );
     }
+    if summary.models.len() > 1 {
+        for (name, share) in &summary.models {
+            let _ = writeln!(
+                text,
+                "  {name}: {} of {} texts, {} calls, {} of them without a text",
+                share.generated, summary.generated, share.calls, share.failed
+            );
+        }
+    }
     text.trim_end().to_owned()
 }
 

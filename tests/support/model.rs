@@ -55,6 +55,8 @@ pub(crate) struct Manners {
     /// Whether a setting such as `temperature` is refused, as by models that
     /// reason.
     pub(crate) refused_settings: Vec<String>,
+    /// How long a connection may be idle.
+    pub(crate) longest_idle: Option<Duration>,
 }
 
 /// A request, understood.
@@ -119,6 +121,7 @@ impl FakeModel {
             output_cap: OutputCap::default(),
             mistral: false,
             refused_settings: Vec::new(),
+            longest_idle: None,
         }));
         Self {
             server: Server::start(Arc::clone(&backend)),
@@ -165,6 +168,11 @@ impl FakeModel {
     pub(crate) fn refuses_setting(&self, name: &str) {
         let mut state = self.backend.state();
         state.manners.refused_settings.push(name.to_owned());
+    }
+
+    /// Resets requests on connections that were idle for so long.
+    pub(crate) fn longest_idle(&self, time: Duration) {
+        self.backend.state().manners.longest_idle = Some(time);
     }
 
     /// Wants another key from now on.

@@ -184,6 +184,10 @@ impl Drop for InFlight<'_> {
 }
 
 impl Handler for Backend {
+    fn longest_idle(&self) -> Option<std::time::Duration> {
+        self.state().manners.longest_idle
+    }
+
     async fn answer(&self, request: Request) -> Answer {
         let whole = |reply| Answer {
             reply,
