@@ -231,7 +231,7 @@ fn status_shows_what_each_model_cost_by_month_and_marks_what_has_no_price() {
         "$1.50*",
         "no price*",
         "all models",
-        "* without 3 calls",
+        "* not in the sum: 3 calls",
     ] {
         assert!(text.contains(expected), "{expected} is missing: {text}");
     }
