@@ -1,6 +1,6 @@
 //! Photos and slots: what the last look showed, and what is known of a slot.
 
-use super::{Checkpoint, CheckpointError};
+use super::{Checkpoint, CheckpointError, remember};
 use crate::archive::{
     DraftId, Language, LastLook, ModelName, Moment, OurText, Owner, PhotoId, PixelVersion, Reading,
     Recipe, Record, RunNumber, SlotKind, Tag, WriteId,
@@ -54,6 +54,8 @@ pub struct Failure {
     pub due: Option<Moment>,
     /// Which image it failed with, where that is known.
     pub pixels: Option<PixelVersion>,
+    /// When it failed.
+    pub at: Moment,
 }
 
 impl Checkpoint {
@@ -145,6 +147,7 @@ impl Checkpoint {
     pub async fn note_look(&self, look: Look) -> Result<(), CheckpointError> {
         self.verb(move |connection| {
             let reading = &look.reading;
+            remember::sighting(connection, &look)?;
             connection
                 .prepare_cached(
                     "UPDATE photos SET alt = :alt, tag = :tag, owner = :owner, title = :title,
@@ -179,6 +182,7 @@ impl Checkpoint {
     /// Records a failure of one photo.
     pub async fn note_failure(&self, failure: Failure) -> Result<(), CheckpointError> {
         self.verb(move |connection| {
+            remember::failure(connection, &failure)?;
             connection
                 .prepare_cached(
                     "UPDATE slots SET tries = ?2, due = ?3, parked = ?4, parked_pixels = ?5,

@@ -97,6 +97,11 @@ pub struct SiteSettings {
     pub manifest: Option<Manifest>,
     /// Where pixels come from.
     pub pixels: PixelSource,
+    /// Where reports find a small image of a photo, as a URL template like that
+    /// of `pixels`.
+    pub thumbnail: Option<String>,
+    /// Where reports find the page of a photo, as a URL template.
+    pub page: Option<String>,
     /// Site requests in flight.
     pub concurrency: usize,
     /// Site requests a second; `None` means no limit.

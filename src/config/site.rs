@@ -52,10 +52,22 @@ pub(super) fn resolve(parts: &Parts<'_>, problems: &mut Problems) -> Option<Reso
     if let Some(recheck) = &raw.recheck {
         settings.recheck = length(recheck.clone(), RECHECK, problems)?;
     }
+    settings.thumbnail = link(raw.thumbnail.as_ref(), problems);
+    settings.page = link(raw.page.as_ref(), problems);
     if let Some(timeout) = &raw.timeout {
         settings.timeout = length(timeout.clone(), TIMEOUT, problems)?;
     }
     Some(resolved)
+}
+
+/// A template for links in reports; one that can't work is noted and left out.
+fn link(given: Option<&Given<'_, String>>, problems: &mut Problems) -> Option<String> {
+    let given = given?;
+    if let Err(what) = pixel_template(&given.value) {
+        given.refuse(problems, what);
+        return None;
+    }
+    Some(given.value.clone())
 }
 
 fn preset(given: &Given<'_, String>, problems: &mut Problems) -> Option<Preset> {
@@ -126,9 +138,9 @@ impl Parts<'_> {
                 self.manifest(problems),
                 self.token(problems),
             ),
-            // Not even looked at: a command that never talks to the site is
+            // Not even checked: a command that never talks to the site is
             // not to be stopped by what only the site needs.
-            Needs::Name => (Some(PixelSource::Url(String::new())), Ok(None), Ok(None)),
+            Needs::Name => (Some(self.pixels_as_written()), Ok(None), Ok(None)),
         };
         let url = url?;
         let name = match (url.host_str(), url.port()) {
@@ -165,6 +177,17 @@ impl Parts<'_> {
         );
         problems.add_general(remark);
         None
+    }
+
+    /// Where a report may link to, if it is there; it fetches nothing.
+    fn pixels_as_written(&self) -> PixelSource {
+        match &self.raw.pixels {
+            Some(RawPixels::Url(given)) if pixel_template(&given.value).is_ok() => {
+                PixelSource::Url(given.value.clone())
+            }
+            Some(RawPixels::Dir(given)) => PixelSource::Dir(self.directory.join(&given.value)),
+            _ => PixelSource::Url(String::new()),
+        }
     }
 
     fn pixels(&self, problems: &mut Problems) -> Option<PixelSource> {
@@ -316,6 +339,8 @@ fn defaults(name: SiteName) -> SiteSettings {
         token_from: None,
         manifest: None,
         pixels: PixelSource::Url(String::new()),
+        thumbnail: None,
+        page: None,
         concurrency: 4,
         requests_per_second: None,
         recheck: Duration::from_secs(7 * 86_400),

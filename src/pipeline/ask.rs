@@ -174,11 +174,11 @@ fn trouble(shared: &Shared, member: &Member, asked: Option<Duration>, why: &str)
         }
         Trouble::Waits => Verdictless::Again,
         Trouble::Down => {
-            shared.notice(format!(
-                "giving up on {} for this run: {why}",
-                member.entry.name
-            ));
-            member.set_down(Down::Outage(why.to_owned()));
+            // Everybody who waited for it finds out by himself.
+            if member.set_down(Down::Outage(why.to_owned())) {
+                let name = &member.entry.name;
+                shared.notice(format!("giving up on {name} for this run: {why}"));
+            }
             Verdictless::End(Answer::Next)
         }
     }

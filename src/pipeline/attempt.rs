@@ -107,9 +107,8 @@ fn declare(shared: &Shared, member: &Member, ending: &Ending) {
             message: format!("{name}: {message}"),
             hint: None,
         }),
-        Ending::Quota(why) if member.down().is_none() => {
+        Ending::Quota(why) if member.set_down(Down::Quota(why.clone())) => {
             shared.notice(format!("{name}: {why}"));
-            member.set_down(Down::Quota(why.clone()));
         }
         _ => {}
     }

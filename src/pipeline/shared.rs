@@ -140,7 +140,8 @@ impl Shared {
         let tries = looked.record.tries.saturating_add(1);
         let run = &self.plan.run;
         let wait = retry::backoff(tries, run.retry_after, run.retry_after_max, 1.0);
-        let due = Some(Moment::now().plus(wait));
+        let now = Moment::now();
+        let due = Some(now.plus(wait));
         let (due, pixels) = match blame {
             Blame::Site => (due, None),
             Blame::Model(pixels) if tries < run.max_tries => (due, Some(pixels)),
@@ -152,6 +153,7 @@ impl Shared {
             tries,
             due,
             pixels,
+            at: now,
         };
         match self.checkpoint.note_failure(failure).await {
             Ok(()) => self.settle(looked.photo, Outcome::Failed(error), generated),

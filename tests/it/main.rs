@@ -31,6 +31,8 @@ mod protocol_connection;
 mod protocol_gemini;
 mod protocol_ollama;
 mod protocol_openai;
+mod regressions;
+mod reports;
 mod secrets;
 mod terminal;
 mod upgrade_undo;
