@@ -211,7 +211,7 @@ fn spent(spent: &[ModelSpend], today: &Today) -> String {
     if unpriced > 0 {
         let _ = writeln!(
             text,
-            "  * without {unpriced} calls to models that have no price in models.yaml"
+            "  * not in the sum: {unpriced} calls to models without a price in models.yaml"
         );
     }
     if let Some(limit) = today.limit {
