@@ -76,7 +76,7 @@ impl Setup {
         signals::listen(stop.clone());
         let embedded = match settings.site.preset {
             Preset::Embedded => Some(start_embedded(&mut settings, output).await?),
-            Preset::Album => None,
+            _ => None,
         };
         let patience = settings.run.outage_patience;
         let site = site::open(
