@@ -9,6 +9,7 @@
 mod calls;
 mod drafts;
 mod error;
+mod listings;
 mod lock;
 mod open;
 mod photos;
@@ -23,6 +24,7 @@ mod writes;
 pub use calls::{CallOutcome, NewCall, Spent, StoredCall, Worth};
 pub use drafts::{JudgedReply, NewDraft, StoredDraft};
 pub use error::CheckpointError;
+pub use listings::{LastListing, Swept};
 pub use lock::Lock;
 pub use open::{open, open_scratch_copy};
 pub use photos::{Admitted, Failure, Look, SlotRow};
