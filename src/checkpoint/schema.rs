@@ -11,7 +11,7 @@ pub(super) const APPLICATION_ID: i64 = 0x414C_5446;
 
 /// Each entry leads from the format of its index to the next one. Never edited
 /// once released; a change is a new entry.
-const MIGRATIONS: &[&str] = &[FIRST, REMEMBERED];
+const MIGRATIONS: &[&str] = &[FIRST, REMEMBERED, DECIDED];
 
 /// The newest format that this program knows.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -175,6 +175,11 @@ CREATE INDEX failures_by_slot ON failures (slot);
 CREATE INDEX failures_by_run ON failures (run);
 
 CREATE INDEX drafts_by_run ON drafts (run);
+";
+
+/// When a person decided about a draft: a write that came later has settled it.
+const DECIDED: &str = "
+ALTER TABLE drafts ADD COLUMN decided_at INTEGER;
 ";
 
 /// Brings a database to the newest format; each step is one transaction.
