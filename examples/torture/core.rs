@@ -204,6 +204,7 @@ impl Core {
             chain: Arc::new(chain),
             stop: Stop::default(),
             observer: Arc::new(Silent),
+            bodies: None,
         };
         runtime.block_on(async {
             let work = async {
