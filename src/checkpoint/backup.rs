@@ -1,9 +1,9 @@
 //! Copies of the state file: consistent even while a run writes to it.
 
 use super::CheckpointError;
-use super::open::{check_format, sql};
+use super::open::{check_format, open_to_look, sql};
+use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -95,7 +95,7 @@ pub fn backup(state: &Path, target: &Path) -> Result<u64, BackupError> {
 }
 
 fn copy(state: &Path, file: &Path, target: &Path) -> Result<(), BackupError> {
-    let original = read_only(state)?;
+    let original = open_to_look(state).map_err(|source| sql(state, source))?;
     check_format(&original, state)?;
     let in_target = |source: rusqlite::Error| BackupError::File {
         path: target.to_owned(),
@@ -116,17 +116,6 @@ fn copy(state: &Path, file: &Path, target: &Path) -> Result<(), BackupError> {
         path: target.to_owned(),
         why: check,
     })
-}
-
-/// Opens a state file for reading only.
-pub(super) fn read_only(state: &Path) -> Result<Connection, CheckpointError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(state, flags)
-        .and_then(|connection| {
-            connection.busy_timeout(PATIENCE)?;
-            Ok(connection)
-        })
-        .map_err(|source| sql(state, source))
 }
 
 /// Copies all pages in one step, which reads them in one transaction: a copy in

@@ -51,7 +51,7 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     let mut models = entries::read(&models_file, &environment, &mut problems);
     if let Some(models) = &mut models {
         let token = raw.site.token_env.as_ref();
-        entries::withhold(models, token.map(|given| given.value.as_str()));
+        super::models::withhold(models, token.map(|given| given.value.as_str()));
     }
     let parts = site::Parts {
         raw: &raw.site,

@@ -196,8 +196,12 @@ impl Member {
         self.health().down.clone()
     }
 
-    pub(super) fn set_down(&self, down: Down) {
-        self.health().down.get_or_insert(down);
+    /// It is not asked any more; `false` if that was known already.
+    pub(super) fn set_down(&self, down: Down) -> bool {
+        let mut health = self.health();
+        let news = health.down.is_none();
+        health.down.get_or_insert(down);
+        news
     }
 
     /// It gave a useful reply to a call that was sent at this moment.
