@@ -1,9 +1,9 @@
 //! Copies of the state file: consistent even while a run writes to it.
 
 use super::CheckpointError;
-use super::open::{check_format, open_to_look, sql};
-use rusqlite::Connection;
+use super::open::{check_format, sql};
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -95,7 +95,7 @@ pub fn backup(state: &Path, target: &Path) -> Result<u64, BackupError> {
 }
 
 fn copy(state: &Path, file: &Path, target: &Path) -> Result<(), BackupError> {
-    let original = open_to_look(state).map_err(|source| sql(state, source))?;
+    let original = read_only(state)?;
     check_format(&original, state)?;
     let in_target = |source: rusqlite::Error| BackupError::File {
         path: target.to_owned(),
@@ -116,6 +116,24 @@ fn copy(state: &Path, file: &Path, target: &Path) -> Result<(), BackupError> {
         path: target.to_owned(),
         why: check,
     })
+}
+
+/// Opens a state file for reading only. What a killed run left half done in it has
+/// to be rolled back before it can be read, which needs the right to write.
+pub(super) fn read_only(state: &Path) -> Result<Connection, CheckpointError> {
+    let open = |access| {
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(state, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    open(OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .or_else(|error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly) => open(OpenFlags::SQLITE_OPEN_READ_WRITE),
+            _ => Err(error),
+        })
+        .map_err(|source| sql(state, source))
 }
 
 /// Copies all pages in one step, which reads them in one transaction: a copy in

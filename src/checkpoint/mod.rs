@@ -12,6 +12,7 @@ mod decisions;
 mod drafts;
 mod error;
 mod history;
+mod listings;
 mod lock;
 mod open;
 mod photos;
@@ -29,6 +30,7 @@ pub use decisions::{Completeness, Decided, Decision, OpenDraft, OpenDrafts, Refu
 pub use drafts::{JudgedReply, NewDraft, StoredDraft};
 pub use error::CheckpointError;
 pub use history::{Happening, What};
+pub use listings::{LastListing, Swept};
 pub use lock::Lock;
 pub use open::{open, open_scratch_copy};
 pub use photos::{Admitted, Failure, Look, SlotRow};

@@ -1,6 +1,6 @@
 //! Opening a state file: what it must be, and for whom.
 
-use super::backup::snapshot;
+use super::backup::{read_only, snapshot};
 use super::schema::{self, APPLICATION_ID, KNOWN};
 use super::{Checkpoint, CheckpointError};
 use crate::archive::SiteName;
@@ -28,29 +28,11 @@ pub fn open_scratch_copy(path: &Path, site: &SiteName) -> Result<Checkpoint, Che
     // An empty name is SQLite's own temporary file, removed when closed.
     let mut scratch = Connection::open("").map_err(|source| sql(path, source))?;
     if path.exists() {
-        let original = open_to_look(path).map_err(|source| sql(path, source))?;
+        let original = read_only(path)?;
         check_format(&original, path)?;
         snapshot(&original, &mut scratch, path)?;
     }
     start(scratch, path, site, Durable::No)
-}
-
-/// Opens the file for reading only. What a killed run left half done in it has to
-/// be rolled back before it can be read, which needs the right to write.
-pub(super) fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
-    let open = |access| {
-        let connection =
-            Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        Ok(connection)
-    };
-    open(OpenFlags::SQLITE_OPEN_READ_ONLY).or_else(|error: rusqlite::Error| {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::ReadOnly) => open(OpenFlags::SQLITE_OPEN_READ_WRITE),
-            _ => Err(error),
-        }
-    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ pub(super) const APPLICATION_ID: i64 = 0x414C_5446;
 
 /// Each entry leads from the format of its index to the next one. Never edited
 /// once released; a change is a new entry.
-const MIGRATIONS: &[&str] = &[FIRST, REMEMBERED, DECIDED];
+const MIGRATIONS: &[&str] = &[FIRST, REMEMBERED, LISTINGS, DECIDED];
 
 /// The newest format that this program knows.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -175,6 +175,17 @@ CREATE INDEX failures_by_slot ON failures (slot);
 CREATE INDEX failures_by_run ON failures (run);
 
 CREATE INDEX drafts_by_run ON drafts (run);
+";
+
+/// Sites that list their own photos: where the last listing can be taken up, and
+/// what it left to do.
+const LISTINGS: &str = "
+ALTER TABLE sites ADD COLUMN listing_mark TEXT;      -- the site's time
+ALTER TABLE sites ADD COLUMN listing_key  TEXT;      -- of the settings it was made with
+ALTER TABLE sites ADD COLUMN swept_at     INTEGER;   -- when all was listed
+ALTER TABLE photos ADD COLUMN pending INTEGER NOT NULL DEFAULT 0; -- listed, not yet looked at
+ALTER TABLE photos ADD COLUMN gone    INTEGER NOT NULL DEFAULT 0; -- the site has it no more
+CREATE INDEX photos_by_owner ON photos (site, owner, photo);
 ";
 
 /// When a person decided about a draft: a write that came later has settled it.

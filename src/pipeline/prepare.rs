@@ -42,7 +42,7 @@ pub(super) async fn prepare(
         return use_draft(&shared, looked, draft, write).await;
     }
     let fetched = tokio::select! {
-        fetched = shared.site.pixels(&looked.photo) => fetched,
+        fetched = shared.site.pixels(&looked.photo, &looked.reading) => fetched,
         () = shared.stop.soft().cancelled() => Err(SiteError::Cancelled),
     };
     let pixels = match fetched {

@@ -46,7 +46,8 @@ async fn settle(
 ) -> Result<(), CheckpointError> {
     let now = Moment::now();
     let text = reading.alt_text();
-    match became(&write.before, &write.sent, &reading) {
+    let kept = shared.site.cleaned(&write.sent.0);
+    match became(&write.before, &write.sent, &kept, &reading) {
         Landed::Exact | Landed::Cleaned => {
             shared
                 .checkpoint

@@ -62,6 +62,13 @@ impl Links {
                 thumbnail: site.thumbnail.clone(),
                 page: site.page.clone(),
             },
+            // Where the site names the images, only the site knows them.
+            (_, PixelSource::Site) => Self {
+                base: Some(site.base_url.clone()),
+                image: None,
+                thumbnail: site.thumbnail.clone(),
+                page: site.page.clone(),
+            },
             (_, PixelSource::Url(template)) => Self {
                 base: Some(site.base_url.clone()),
                 image: Some(Image::Template(template.clone())),

@@ -100,5 +100,6 @@ fn left_alone(skip: Skip) -> &'static str {
         Skip::NotDue => "failed lately, not due yet",
         Skip::Parked => "parked until its image changes",
         Skip::Excluded => "not asked for",
+        Skip::Gone => "the site does not have it any more",
     }
 }

@@ -106,6 +106,7 @@ fn because(skip: Skip) -> &'static str {
         Skip::NotDue => "failed lately, not due yet",
         Skip::Parked => "parked until their image changes",
         Skip::Excluded => "not asked for",
+        Skip::Gone => "gone from the site meanwhile",
     }
 }
 
