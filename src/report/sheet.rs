@@ -216,9 +216,15 @@ fn missing_columns(header: &[String]) -> Vec<&'static str> {
 fn rows(text: &str, byte: u8, skipped: u64) -> Result<Sheet, SheetError> {
     let header = header(text, byte)?;
     let mut sheet = Sheet::default();
+    let mut lines = Lines {
+        text,
+        byte: 0,
+        line: skipped + 1,
+    };
     for row in reader(text, byte).into_records().skip(1) {
         let row = row.map_err(|error| syntax(&error))?;
-        let line = row.position().map_or(0, ::csv::Position::line) + skipped;
+        let start = row.position().map_or(0, ::csv::Position::byte);
+        let line = lines.at(usize::try_from(start).unwrap_or(text.len()));
         if row.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
@@ -245,6 +251,30 @@ fn rows(text: &str, byte: u8, skipped: u64) -> Result<Sheet, SheetError> {
         }
     }
     Ok(sheet)
+}
+
+/// Counts lines. The reader's own count is one too low where lines end as on
+/// Windows: it takes the second half of a line's end for the next record's start.
+struct Lines<'t> {
+    text: &'t str,
+    byte: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the first cell at or after this place; places come in order.
+    fn at(&mut self, byte: usize) -> u64 {
+        let bytes = self.text.as_bytes();
+        let ends = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let blank = bytes[byte..].iter().take_while(|byte| ends(byte)).count();
+        let passed = &bytes[self.byte..byte + blank];
+        self.line += passed
+            .iter()
+            .map(|byte| u64::from(*byte == b'\n'))
+            .sum::<u64>();
+        self.byte = byte + blank;
+        self.line
+    }
 }
 
 fn ruling<'a>(line: u64, cell: impl Fn(&str) -> &'a str) -> Result<Ruling, String> {

@@ -38,5 +38,6 @@ mod reports;
 mod secrets;
 mod shell;
 mod spreadsheet;
+mod status;
 mod terminal;
 mod upgrade_undo;

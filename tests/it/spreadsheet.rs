@@ -218,7 +218,8 @@ fn nothing_is_imported_where_one_line_is_wrong_unless_partial_is_asked_for() {
     let _ = workspace.run(&["run", "--json"]).expect(0);
     // Line 4: accepted, but with another text. Line 5: an id was edited.
     table.set("pond/c", "text", "Something else");
-    table.set("pond/d", "draft", "1");
+    let other = table.get("pond/h", "draft");
+    table.set("pond/d", "draft", &other);
     // Line 6 and the last line: two decisions for one photo.
     let twice = table.row("pond/e").clone();
     table.rows.push(twice);
@@ -242,7 +243,7 @@ fn nothing_is_imported_where_one_line_is_wrong_unless_partial_is_asked_for() {
     output.says(&[
         "line 3: pond/b has somebody else's text by now",
         "line 4: the text of pond/c was changed, so it is yours",
-        "line 5: draft 1 belongs to",
+        "belongs to pond/h, not to pond/d; was an id changed?",
         "line 6: pond/e has another decision in line 10",
         "line 8: the text of pond/g was changed, but nothing is decided",
         "line 9: the new text of pond/h is empty",
