@@ -45,6 +45,8 @@ pub enum CallOutcome {
 pub struct StoredCall {
     /// Which call.
     pub id: CallId,
+    /// What it was for.
+    pub purpose: Purpose,
     /// The model that was asked.
     pub model: ModelName,
     /// What it said.
@@ -93,7 +95,8 @@ impl Checkpoint {
         .await
     }
 
-    /// Records what a reply was worth: tokens, cost, and who really answered.
+    /// Records what a reply was worth: tokens, cost, and who really answered. A
+    /// reply that counts no tokens is booked at the estimate.
     pub async fn price_call(
         &self,
         call: CallId,
@@ -104,8 +107,8 @@ impl Checkpoint {
         self.verb(move |connection| {
             connection
                 .prepare_cached(
-                    "UPDATE calls SET input_tokens = ?2, output_tokens = ?3, cost = ?4,
-                        model_answered = ?5 WHERE id = ?1",
+                    "UPDATE calls SET input_tokens = ?2, output_tokens = ?3,
+                        cost = coalesce(?4, estimate), model_answered = ?5 WHERE id = ?1",
                 )?
                 .execute(params![
                     call.0,
@@ -144,17 +147,18 @@ impl Checkpoint {
     /// The stored reply of a call.
     pub async fn stored_call(&self, call: CallId) -> Result<Option<StoredCall>, CheckpointError> {
         self.verb(move |connection| {
-            let row: Option<(String, Option<String>)> = connection
+            let row: Option<(String, Option<String>, String)> = connection
                 .query_row(
-                    "SELECT model, reply FROM calls WHERE id = ?1",
+                    "SELECT model, reply, purpose FROM calls WHERE id = ?1",
                     [call.0],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )
                 .optional()?;
-            Ok(row.and_then(|(model, reply)| {
+            Ok(row.and_then(|(model, reply, purpose)| {
                 let reply = serde_json::from_str(&reply?).ok()?;
                 Some(StoredCall {
                     id: call,
+                    purpose: Purpose::parse(&purpose)?,
                     model: ModelName::new(model),
                     reply,
                 })

@@ -71,7 +71,11 @@ pub(super) enum Command {
     Undo(Undo),
     /// Make machine-tagged texts ours (after a lost state file)
     Adopt(Adopt),
-    /// List the models of models.yaml
+    /// List the models of models.yaml, or try them
+    #[command(
+        after_help = "Examples:\n  altfill models\n  altfill models --check\n  \
+                            altfill models qwen2.5vl-7b --check"
+    )]
     Models(Models),
 }
 
@@ -193,6 +197,12 @@ pub(super) struct Adopt {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Models {
+    /// Only these
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// Send each a small test picture (models in the cloud: some cents in all)
+    #[arg(long)]
+    pub(super) check: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

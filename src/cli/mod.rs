@@ -59,6 +59,6 @@ async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
         Command::Undo(undo) => undo::undo(&global, undo, output).await,
         Command::Adopt(adopt) => adopt::adopt(&global, adopt, output).await,
         Command::Status(status) => status::status(&global, &status, output).await,
-        Command::Models(models) => models::models(&global, &models, output),
+        Command::Models(models) => models::models(&global, &models, output).await,
     }
 }

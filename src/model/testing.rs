@@ -104,6 +104,7 @@ pub(super) fn talk() -> Conversation {
             role: Role::User,
             parts: vec![Part::Image(jpeg()), Part::Text("Describe.".to_owned())],
         }],
+        cap: None,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Ask: one model about one photo, until there is an answer. Who is to blame
 //! when there is none is decided here.
 
-use super::attempt::{Attempt, Subject, attempt};
+use super::attempt::{Attempt, Subject, Tried, attempt};
 use super::chain::{Down, Member, Trouble};
-use super::items::Ask;
+use super::items::{Ask, CutOff};
 use super::shared::Shared;
 use super::{Event, Fatal};
-use crate::archive::{CallId, Context, Ending, Jpeg, PhotoId, Reply};
+use crate::archive::{CallId, Context, Ending, Finish, Jpeg, PhotoId, Purpose, Reply};
 use crate::checkpoint::{CheckpointError, SlotRow};
 use crate::model;
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub(super) struct Question<'a> {
     pub(super) slot: SlotRow,
     pub(super) photo: &'a PhotoId,
     pub(super) image: &'a Jpeg,
+    /// A paid reply of this model that ended at its cap, from an earlier run.
+    pub(super) cut_off: Option<&'a CutOff>,
 }
 
 /// What the run makes of a reply that is no text.
@@ -48,10 +50,38 @@ enum Verdictless {
 }
 
 impl Question<'_> {
-    /// Asks until there is an answer. Every attempt is a call of its own in the
-    /// checkpoint; nothing is held while waiting.
+    /// Asks until there is an answer. A reply that ended at its cap is asked for
+    /// once more with a larger one; where that can't be done, it is the answer.
     pub(super) async fn answer(&self, shared: &Shared) -> Result<Answer, CheckpointError> {
-        let conversation = model::conversation(&self.ask.prompt, self.image.clone());
+        let (call, reply) = match self.cut_off {
+            Some((call, reply)) => (*call, reply.clone()),
+            None => match self.ask_for(shared, None).await? {
+                Answer::Reply(call, reply) if reply.finish == Finish::Length => (call, reply),
+                other => return Ok(other),
+            },
+        };
+        let Some(cap) = model::raised_cap(&self.member.entry) else {
+            return Ok(Answer::Reply(call, reply));
+        };
+        self.book(shared, call, &reply).await?;
+        self.member.tell_of_cap(shared, cap);
+        Ok(match self.ask_for(shared, Some(cap)).await? {
+            Answer::Photo(_) => Answer::Reply(call, reply),
+            other => other,
+        })
+    }
+
+    /// Asks with the usual or a larger cap until there is an answer. Every
+    /// attempt is a call of its own in the checkpoint; nothing is held while
+    /// waiting.
+    async fn ask_for(&self, shared: &Shared, cap: Option<u32>) -> Result<Answer, CheckpointError> {
+        let mut conversation = model::conversation(&self.ask.prompt, self.image.clone());
+        conversation.cap = cap;
+        let subject = Subject {
+            purpose: cap.map_or(Purpose::Caption, |_| Purpose::Longer),
+            photo: Some((self.slot, self.photo)),
+            key: Some(&self.ask.key),
+        };
         let (mut outages, mut strikes) = (0, 0);
         loop {
             if shared.stop.asked() {
@@ -60,21 +90,25 @@ impl Question<'_> {
             if self.member.down().is_some() {
                 return Ok(Answer::Next);
             }
-            let subject = Subject {
-                photo: Some((self.slot, self.photo)),
-                ask: Some(self.ask),
-            };
-            let Some(attempt) = attempt(shared, self.member, &conversation, subject).await? else {
-                return Ok(Answer::Stopped);
+            let attempt = match attempt(shared, self.member, &conversation, subject).await? {
+                Tried::Called(attempt) => attempt,
+                Tried::Stopped => return Ok(Answer::Stopped),
+                Tried::Down => return Ok(Answer::Next),
+                Tried::Unready(ending) => match unready(shared, self.member, ending) {
+                    Verdictless::Again => continue,
+                    Verdictless::End(answer) => return Ok(answer),
+                },
             };
             let next = match attempt.ending.clone() {
                 Ending::Done(reply) => return Ok(Answer::Reply(attempt.call, reply)),
+                // It did answer this photo just now: what it minds is the cap.
+                Ending::Photo(why) | Ending::Settings(why) if cap.is_some() => {
+                    return Ok(Answer::Photo(why));
+                }
                 Ending::Photo(why) => self.blame(shared, why, attempt.sent).await?,
-                Ending::RetryAfter(wait, why) => trouble(shared, self.member, wait, &why),
                 Ending::Outage(why) => {
                     outages += 1;
-                    let next = self.suspect(shared, why, &attempt, outages).await?;
-                    match next {
+                    match self.suspect(shared, why, &attempt, outages).await? {
                         // The model is well, and this photo failed all the same.
                         Verdictless::End(Answer::Photo(_)) if strikes + 1 < STRIKES => {
                             strikes += 1;
@@ -83,24 +117,25 @@ impl Question<'_> {
                         next => next,
                     }
                 }
-                Ending::Settings(message) => {
-                    let message = format!("{}: {message}", self.member.entry.name);
-                    shared.stop.fatal(Fatal {
-                        message,
-                        hint: None,
-                    });
-                    return Ok(Answer::Stopped);
-                }
-                Ending::Quota(why) => {
-                    shared.notice(format!("{}: {why}", self.member.entry.name));
-                    self.member.set_down(Down::Quota(why));
-                    return Ok(Answer::Next);
-                }
+                ending => everybodys(shared, self.member, ending),
             };
             if let Verdictless::End(answer) = next {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Books what a reply cost that will not become a draft itself.
+    async fn book(
+        &self,
+        shared: &Shared,
+        call: CallId,
+        reply: &Reply,
+    ) -> Result<(), CheckpointError> {
+        let cost = reply.usage.and_then(|usage| self.member.cost(usage));
+        let model = reply.model.clone();
+        let checkpoint = &shared.checkpoint;
+        checkpoint.price_call(call, reply.usage, cost, model).await
     }
 
     /// An outage may be the photo's doing: a server that crashes on one image
@@ -146,37 +181,62 @@ impl Question<'_> {
         let prompt = model::prompt(&member.entry, &context, &shared.plan.language);
         let test = model::conversation(&prompt, crate::photo::test_image());
         let subject = Subject {
+            purpose: Purpose::Probe,
             photo: None,
-            ask: None,
+            key: None,
         };
-        let Some(attempt) = attempt(shared, member, &test, subject).await? else {
-            return Ok(Verdictless::End(Answer::Stopped));
+        let ending = match attempt(shared, member, &test, subject).await? {
+            Tried::Called(attempt) => attempt.ending,
+            Tried::Stopped => return Ok(Verdictless::End(Answer::Stopped)),
+            Tried::Down => return Ok(Verdictless::End(Answer::Next)),
+            Tried::Unready(ending) => return Ok(unready(shared, member, ending)),
         };
-        Ok(match attempt.ending {
+        Ok(match ending {
             Ending::Done(_) => Verdictless::End(Answer::Photo(why)),
-            Ending::RetryAfter(wait, why) => trouble(shared, member, wait, &why),
-            Ending::Outage(why) => trouble(shared, member, None, &why),
             Ending::Photo(also) => {
-                shared.notice(format!(
-                    "{} fails on the built-in test image too: {also}",
-                    member.entry.name
-                ));
-                member.set_down(Down::Broken(also));
+                if member.set_down(Down::Broken(also.clone())) {
+                    shared.notice(format!(
+                        "{} fails on the built-in test image too: {also}",
+                        member.entry.name
+                    ));
+                }
                 Verdictless::End(Answer::Next)
             }
-            Ending::Settings(message) => {
-                let message = format!("{}: {message}", member.entry.name);
-                shared.stop.fatal(Fatal {
-                    message,
-                    hint: None,
-                });
-                Verdictless::End(Answer::Stopped)
-            }
-            Ending::Quota(why) => {
-                member.set_down(Down::Quota(why));
-                Verdictless::End(Answer::Next)
-            }
+            ending => everybodys(shared, member, ending),
         })
+    }
+}
+
+/// A model could not be made ready. That says nothing of any photo.
+fn unready(shared: &Shared, member: &Member, ending: Ending) -> Verdictless {
+    match ending {
+        Ending::Done(_) => Verdictless::Again,
+        Ending::Photo(why) => everybodys(shared, member, Ending::Outage(why)),
+        ending => everybodys(shared, member, ending),
+    }
+}
+
+/// An ending that is not about a photo.
+fn everybodys(shared: &Shared, member: &Member, ending: Ending) -> Verdictless {
+    let name = &member.entry.name;
+    match ending {
+        Ending::Done(_) | Ending::Photo(_) => Verdictless::Again,
+        Ending::RetryAfter(wait, why) => trouble(shared, member, wait, &why),
+        Ending::Outage(why) => trouble(shared, member, None, &why),
+        Ending::Settings(why) => {
+            let message = format!("{name}: {why}");
+            shared.stop.fatal(Fatal {
+                message,
+                hint: None,
+            });
+            Verdictless::End(Answer::Stopped)
+        }
+        Ending::Quota(why) => {
+            if member.set_down(Down::Quota(why.clone())) {
+                shared.notice(format!("{name}: {why}"));
+            }
+            Verdictless::End(Answer::Next)
+        }
     }
 }
 
@@ -191,11 +251,12 @@ fn trouble(shared: &Shared, member: &Member, asked: Option<Duration>, why: &str)
         }
         Trouble::Waits => Verdictless::Again,
         Trouble::Down => {
-            shared.notice(format!(
-                "giving up on {} for this run: {why}",
-                member.entry.name
-            ));
-            member.set_down(Down::Outage(why.to_owned()));
+            if member.set_down(Down::Outage(why.to_owned())) {
+                shared.notice(format!(
+                    "giving up on {} for this run: {why}",
+                    member.entry.name
+                ));
+            }
             Verdictless::End(Answer::Next)
         }
     }

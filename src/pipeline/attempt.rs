@@ -1,20 +1,44 @@
-//! One call: budget, pace, record, send, record, judge, in this order.
+//! One call: budget, pace, readiness, record, send, record, judge, in this order.
 
 use super::chain::Member;
-use super::items::Ask;
 use super::shared::Shared;
 use super::{Event, Why};
-use crate::archive::{CallId, Ended, Ending, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd};
+use crate::archive::{
+    CallId, DraftKey, Ended, Ending, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd,
+};
 use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow};
-use crate::model::Conversation;
+use crate::model::{self, Conversation};
+use crate::pace::{Leased, Need, Turn};
 use crate::policy::Reserve;
+use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
-/// What a call is about; neither for the built-in test image.
+/// Loading a model that takes longer than this is told to whoever watches.
+const QUICK_LOAD: Duration = Duration::from_secs(1);
+
+/// A wait for a limit that is shorter than this is not worth a word.
+const SHORT_WAIT: Duration = Duration::from_millis(500);
+
+/// What a call is about.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
+    pub(super) purpose: Purpose,
+    /// None for the built-in test image.
     pub(super) photo: Option<(SlotRow, &'a PhotoId)>,
-    pub(super) ask: Option<&'a Ask>,
+    pub(super) key: Option<&'a DraftKey>,
+}
+
+/// What came of wanting to make a call.
+pub(super) enum Tried {
+    /// It was made.
+    Called(Attempt),
+    /// It was not made: the model is not ready, for this reason.
+    Unready(Ending),
+    /// It was not made: the model was given up in the meantime.
+    Down,
+    /// It was not made: the run stops.
+    Stopped,
 }
 
 /// A call that was made.
@@ -26,41 +50,46 @@ pub(super) struct Attempt {
     pub(super) ending: Ending,
 }
 
-/// One call: budget, pace, record, send, record, judge. `None`: the run stops.
+/// Everything that has to be held to send one request.
+struct Entered<'a> {
+    turn: Turn<'a>,
+    _lease: Option<Leased<'a>>,
+    _call: SemaphorePermit<'a>,
+}
+
+/// One call. Nothing is recorded unless it is really sent.
 pub(super) async fn attempt(
     shared: &Shared,
     member: &Member,
     conversation: &Conversation,
     subject: Subject<'_>,
-) -> Result<Option<Attempt>, CheckpointError> {
+) -> Result<Tried, CheckpointError> {
     let expected = member.model.estimate(conversation);
     let estimate = member.cost(expected);
     let reserved = estimate.unwrap_or_default();
     if !reserve(shared, reserved).await {
-        return Ok(None);
+        return Ok(Tried::Stopped);
     }
-    let tokens = expected.input + expected.output;
-    let permits = tokio::select! {
-        biased;
-        () = shared.stop.soft().cancelled() => None,
-        permits = async {
-            let permit = member.pace.enter(tokens).await;
-            let call = shared.chain.calls.acquire().await.expect("the semaphore is never closed");
-            (permit, call)
-        } => Some(permits),
+    let need = Need {
+        input: expected.input,
+        output: expected.output,
     };
-    let Some(permits) = permits else {
-        settle_budget(shared, reserved, Usd::default());
-        return Ok(None);
+    let entered = tokio::select! {
+        biased;
+        () = shared.stop.soft().cancelled() => Err(Tried::Stopped),
+        entered = enter(shared, member, need) => entered,
+    };
+    let entered = match entered {
+        Ok(entered) => entered,
+        Err(tried) => {
+            settle_budget(shared, reserved, Usd::default());
+            return Ok(tried);
+        }
     };
     let call = NewCall {
         slot: subject.photo.map(|(slot, _)| slot),
-        purpose: if subject.ask.is_some() {
-            Purpose::Caption
-        } else {
-            Purpose::Probe
-        },
-        key: subject.ask.map(|ask| ask.key.clone()),
+        purpose: subject.purpose,
+        key: subject.key.cloned(),
         run: shared.run,
         model: member.entry.name.clone(),
         estimate,
@@ -72,23 +101,69 @@ pub(super) async fn attempt(
         reply = member.model.send(conversation) => reply,
         () = shared.stop.hard().cancelled() => Err(Unanswered::Lost("stopped".into())),
     };
+    let left = reply.as_ref().map(model::allowances);
+    entered.turn.heard(&left.unwrap_or_default());
     let reached = !matches!(reply, Err(Unanswered::NotSent(_)));
     let arrival = Arrival {
         call,
         sent,
         estimate,
-        tokens,
+        tokens: need.tokens(),
         photo: subject.photo.map(|(_, p)| p),
     };
     let ending = arrival.record(shared, member, reply).await?;
     // Only now may the next call go: a bad key or an empty balance is known.
-    drop(permits);
-    Ok(Some(Attempt {
+    drop(entered);
+    Ok(Tried::Called(Attempt {
         call,
         sent,
         reached,
         ending,
     }))
+}
+
+/// Waits for the model's limits, for its server to be free for it, and until it
+/// is loaded there. Dropping the future gives everything back.
+async fn enter<'a>(
+    shared: &'a Shared,
+    member: &'a Member,
+    need: Need,
+) -> Result<Entered<'a>, Tried> {
+    let whom = member.entry.name.as_str();
+    let tell = |wait: Duration, why: &str| {
+        if wait >= SHORT_WAIT {
+            tell_wait(shared, whom, wait, why);
+        }
+    };
+    let turn = member.pace.turn(need, &tell).await;
+    let lease = member.lease().await;
+    let call = shared.chain.calls.acquire().await;
+    let call = call.expect("the semaphore is never closed");
+    if member.down().is_some() {
+        return Err(Tried::Down);
+    }
+    let ready = member.ready();
+    tokio::pin!(ready);
+    let ready = tokio::select! {
+        ready = &mut ready => ready,
+        () = tokio::time::sleep(QUICK_LOAD) => {
+            tell_wait(shared, whom, Duration::ZERO, "it is being loaded");
+            ready.await
+        }
+    };
+    if let Err(ending) = ready {
+        return Err(Tried::Unready(ending));
+    }
+    Ok(Entered {
+        turn,
+        _lease: lease,
+        _call: call,
+    })
+}
+
+fn tell_wait(shared: &Shared, whom: &str, wait: Duration, why: &str) {
+    let (whom, why) = (whom.to_owned(), why.to_owned());
+    shared.emit(&Event::Waiting { whom, wait, why });
 }
 
 /// What is known of a call when its reply arrives.

@@ -1,12 +1,15 @@
 //! The configured models: the first, then its fallbacks; each with its pace,
 //! its health and its recipe.
 
-use crate::archive::{Ended, Fingerprint, Language, ModelName, Recipe, Usage, Usd};
+use super::shared::Shared;
+use crate::archive::{Ended, Ending, Fingerprint, Language, ModelName, Recipe, Usage, Usd};
 use crate::config::{ContextPolicy, ModelEntry, Settings};
-use crate::model::{self, Model, ModelError};
-use crate::pace::{Limits, Pace};
+use crate::model::{self, Load, Model, ModelError};
+use crate::pace::{Lease, Leased, Limits, Pace};
 use crate::photo::PREPARATION;
 use crate::policy::retry;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -43,6 +46,11 @@ pub(super) struct Member {
     pub(super) model: Arc<dyn Model>,
     pub(super) pace: Pace,
     pub(super) probing: tokio::sync::Mutex<()>,
+    /// The lease of the local server that loads it, and what that has to hold.
+    lease: Option<(Arc<Lease>, Load)>,
+    /// Whether it was made ready since it was in trouble last.
+    ready: tokio::sync::Mutex<bool>,
+    told_of_cap: AtomicBool,
     health: Mutex<Health>,
 }
 
@@ -79,6 +87,7 @@ pub(super) enum Trouble {
 impl Chain {
     /// Connects to the configured models.
     pub fn connect(settings: &Settings) -> Result<Self, ChainError> {
+        let mut leases: HashMap<String, Arc<Lease>> = HashMap::new();
         let members = settings
             .chain
             .iter()
@@ -87,11 +96,16 @@ impl Chain {
                     .models
                     .get(name)
                     .ok_or_else(|| ChainError::Unknown(name.clone()))?;
-                Ok(Member::new(
+                let mut member = Member::new(
                     entry.clone(),
                     model::connect(entry)?,
                     settings.run.concurrency,
-                ))
+                );
+                member.lease = model::load(entry).map(|load| {
+                    let lease = leases.entry(load.server.clone()).or_default();
+                    (Arc::clone(lease), load)
+                });
+                Ok(member)
             })
             .collect::<Result<_, ChainError>>()?;
         Ok(Self {
@@ -144,6 +158,9 @@ impl Member {
             model,
             pace: Pace::new(limits),
             probing: tokio::sync::Mutex::default(),
+            lease: None,
+            ready: tokio::sync::Mutex::default(),
+            told_of_cap: AtomicBool::new(false),
             health: Mutex::default(),
         }
     }
@@ -186,13 +203,51 @@ impl Member {
         self.entry.price.map(|price| price.of(usage))
     }
 
+    /// Waits until its server is not in use with another model of the chain.
+    pub(super) async fn lease(&self) -> Option<Leased<'_>> {
+        let (lease, load) = self.lease.as_ref()?;
+        Some(lease.take(&load.what).await)
+    }
+
+    /// Makes it ready to answer within its timeout: once, and again after
+    /// trouble, since a server that was down has loaded nothing.
+    pub(super) async fn ready(&self) -> Result<(), Ending> {
+        let mut ready = self.ready.lock().await;
+        let trouble = self.health().trouble_since.is_some();
+        if *ready && !trouble {
+            return Ok(());
+        }
+        *ready = false;
+        self.model.warm_up().await?;
+        *ready = true;
+        Ok(())
+    }
+
+    /// Says once that replies end at the cap, since each of them is paid twice.
+    pub(super) fn tell_of_cap(&self, shared: &Shared, raised: u32) {
+        if self.told_of_cap.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let Member { entry, .. } = self;
+        let name = &entry.name;
+        shared.notice(format!(
+            "{name}: a reply ended at its cap of {} tokens and is asked for again with {raised}; \
+             a larger `max_tokens` in its settings would spare that second call",
+            entry.max_tokens
+        ));
+    }
+
     /// Why it is not asked any more.
     pub(super) fn down(&self) -> Option<Down> {
         self.health().down.clone()
     }
 
-    pub(super) fn set_down(&self, down: Down) {
-        self.health().down.get_or_insert(down);
+    /// Gives it up for this run; `false` if somebody did so before.
+    pub(super) fn set_down(&self, down: Down) -> bool {
+        let mut health = self.health();
+        let first = health.down.is_none();
+        health.down.get_or_insert(down);
+        first
     }
 
     /// It gave a useful reply.

@@ -2,4 +2,5 @@
 //! read: one file per form. Pure: values in, text out.
 
 pub mod json;
+pub mod models;
 pub mod terminal;
