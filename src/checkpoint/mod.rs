@@ -18,8 +18,8 @@ mod status;
 mod worker;
 mod writes;
 
-pub use calls::{CallOutcome, NewCall, StoredCall};
-pub use drafts::{NewDraft, StoredDraft};
+pub use calls::{CallOutcome, NewCall, Spent, StoredCall, Worth};
+pub use drafts::{JudgedReply, NewDraft, StoredDraft};
 pub use error::CheckpointError;
 pub use lock::Lock;
 pub use open::{open, open_scratch_copy};

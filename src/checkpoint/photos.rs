@@ -204,17 +204,25 @@ impl Checkpoint {
         draft: DraftId,
         basis: String,
     ) -> Result<(), CheckpointError> {
-        self.verb(move |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE slots SET held_draft = ?2, held_basis = ?3, tries = 0, due = NULL,
-                        parked = 0, parked_pixels = NULL, last_error = NULL WHERE id = ?1",
-                )?
-                .execute(params![slot.0, draft.0, basis])
-                .map(drop)
-        })
-        .await
+        self.verb(move |connection| hold(connection, slot, draft, &basis))
+            .await
     }
+}
+
+/// Marks a draft as held on a basis.
+pub(super) fn hold(
+    connection: &Connection,
+    slot: SlotRow,
+    draft: DraftId,
+    basis: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE slots SET held_draft = ?2, held_basis = ?3, tries = 0, due = NULL,
+                parked = 0, parked_pixels = NULL, last_error = NULL WHERE id = ?1",
+        )?
+        .execute(params![slot.0, draft.0, basis])
+        .map(drop)
 }
 
 fn load_record(connection: &Connection, slot: SlotRow) -> rusqlite::Result<Record> {

@@ -1,5 +1,6 @@
 //! What a person asks of the whole archive: coverage, what waits, what it cost.
 
+use super::calls::{booked, unpriced};
 use super::{Checkpoint, CheckpointError};
 use crate::archive::{Language, SlotKind};
 use rusqlite::params;
@@ -43,14 +44,16 @@ pub struct ModelSpend {
     pub month: String,
     /// Its name in `models.yaml`.
     pub model: String,
-    /// Calls that got a reply, or may have been paid for.
+    /// Calls that were sent, whatever came of them.
     pub calls: u64,
     /// Tokens in.
     pub input_tokens: u64,
     /// Tokens out.
     pub output_tokens: u64,
-    /// US dollars; `None` where no price is known.
+    /// US dollars, as far as prices are known; `None` where none is.
     pub cost_usd: Option<f64>,
+    /// Of the calls: those whose cost is not known, and so not in `cost_usd`.
+    pub calls_without_price: u64,
 }
 
 impl Checkpoint {
@@ -109,13 +112,14 @@ impl Checkpoint {
                     Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
                 })?
                 .collect::<rusqlite::Result<_>>()?;
+            let (cost, unpriced) = (booked(), unpriced());
             status.spent = connection
-                .prepare(
+                .prepare(&format!(
                     "SELECT strftime('%Y-%m', sent_at / 1000, 'unixepoch'), model, count(*),
-                        coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), sum(cost)
-                     FROM calls WHERE state IN ('answered', 'lost', 'failed')
-                     GROUP BY 1, 2 ORDER BY 1 DESC, 2",
-                )?
+                        coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
+                        sum({cost}), count(*) FILTER (WHERE {unpriced})
+                     FROM calls GROUP BY 1, 2 ORDER BY 1 DESC, 2",
+                ))?
                 .query_map([], |row| {
                     Ok(ModelSpend {
                         month: row.get(0)?,
@@ -124,6 +128,7 @@ impl Checkpoint {
                         input_tokens: row.get::<_, i64>(3)?.cast_unsigned(),
                         output_tokens: row.get::<_, i64>(4)?.cast_unsigned(),
                         cost_usd: row.get(5)?,
+                        calls_without_price: row.get::<_, i64>(6)?.cast_unsigned(),
                     })
                 })?
                 .collect::<rusqlite::Result<_>>()?;

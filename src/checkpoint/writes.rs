@@ -75,6 +75,25 @@ const TABLES: &str = "writes JOIN slots ON slots.id = writes.slot
     JOIN photos ON photos.id = slots.photo";
 
 impl Checkpoint {
+    /// The models whose texts are, or were, on the site by our doing, by name.
+    pub async fn writers(&self) -> Result<Vec<ModelName>, CheckpointError> {
+        let site = self.site.clone();
+        self.verb(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT DISTINCT writes.model FROM writes
+                     JOIN slots ON slots.id = writes.slot
+                     JOIN photos ON photos.id = slots.photo
+                     WHERE photos.site = ?1 AND writes.model IS NOT NULL ORDER BY 1",
+                )?
+                .query_map([site.as_str()], |row| {
+                    row.get::<_, String>(0).map(ModelName::new)
+                })?
+                .collect()
+        })
+        .await
+    }
+
     /// Records a write before it is sent.
     pub async fn intend(&self, write: NewWrite) -> Result<WriteId, CheckpointError> {
         self.verb(move |connection| insert(connection, &write, "intent"))

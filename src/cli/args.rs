@@ -44,6 +44,13 @@ pub(super) struct Global {
     /// Say more: one line per call (-v), requests (-vv)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
+    /// Append what a run does to this file, one JSON object a line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) log_json: Option<PathBuf>,
+    /// Keep every request to a model and its reply in this directory, keys
+    /// masked
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) log_bodies: Option<PathBuf>,
 }
 
 /// What altfill can do.
@@ -129,7 +136,7 @@ pub(super) struct Upgrade {
     #[arg(long, value_name = "TIME", value_parser = config::duration)]
     pub(super) older_than: Option<Duration>,
     /// Only texts with a score below this (0 to 1)
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = score)]
     pub(super) below: Option<f64>,
     #[command(flatten)]
     pub(super) run: Run,
@@ -138,7 +145,7 @@ pub(super) struct Upgrade {
 #[derive(Debug, clap::Args)]
 pub(super) struct Fix {
     /// The photo, as album/name
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) id: String,
     /// A hint for the model
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["text", "decorative"])]
@@ -206,6 +213,13 @@ pub(super) struct Models {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+fn score(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|score| (0.0..=1.0).contains(score))
+        .ok_or_else(|| "a score is a number from 0 to 1".to_owned())
 }
 
 #[cfg(test)]

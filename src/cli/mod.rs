@@ -5,6 +5,7 @@ mod adopt;
 mod args;
 mod exit;
 mod fix;
+mod log;
 mod models;
 mod output;
 mod progress;
@@ -30,7 +31,10 @@ pub fn main() -> ExitCode {
     // A decoder that panics costs one photo; its message would only alarm.
     crate::photo::hush_decoder_panics();
     let output = Output::new(&args);
-    output.start_logging();
+    if let Err(error) = output.start_logging(&args.global) {
+        output.error(&error);
+        return Exit::of_error(&error).code();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

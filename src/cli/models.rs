@@ -31,6 +31,7 @@ pub(super) async fn models(
         ..Overrides::default()
     };
     let catalog = config::load_models(&overrides, Environment::capture())?;
+    output.keep_secret(catalog.secrets());
     for warning in &catalog.warnings {
         output.say(&format!("warning: {warning}"));
     }
@@ -56,11 +57,12 @@ pub(super) async fn models(
             });
         }
     };
-    output.data(&if args.json {
+    let text = if args.json {
         report::json(&catalog, &entries, &trials)
     } else {
         report::trials(&trials)
-    })?;
+    };
+    output.data(&output.mask(&text))?;
     Ok(if trials.iter().any(Trial::is_wrong) {
         Exit::Stopped
     } else {

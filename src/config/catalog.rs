@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::error::{ConfigError, Problems};
 use super::layers::{Layers, Overrides};
 use super::raw::RawSettings;
+use super::secrets::Secrets;
 use super::source::Source;
 use super::tree::{Place, Value};
 use super::{ContextPolicy, ModelEntry, Models, entries, resolve};
@@ -50,7 +51,11 @@ pub fn load_models(
     };
     let common = layers.common(&raw);
     let source = resolve::models_file(&common.models)?;
-    let models = entries::read(&source, &environment, &mut problems);
+    let mut models = entries::read(&source, &environment, &mut problems);
+    if let Some(models) = &mut models {
+        let token = raw.site.token_env.as_ref();
+        entries::withhold(models, token.map(|given| given.value.as_str()));
+    }
     problems.into_result()?;
 
     let models = models.expect("models without problems");
@@ -70,6 +75,12 @@ pub fn load_models(
 }
 
 impl Catalog {
+    /// The keys of all models.
+    pub fn secrets(&self) -> Secrets {
+        let models = self.models.values();
+        Secrets::new(models.filter_map(|entry| entry.api_key.as_ref()))
+    }
+
     /// The file that the models stand in.
     pub fn file(&self) -> &Path {
         self.source.path()

@@ -68,6 +68,11 @@ pub struct ModelEntry {
     pub api_key_env: Option<String>,
     /// The key, where that variable is set.
     pub api_key: Option<SecretString>,
+    /// All variables that may hold its key, set or not.
+    pub key_variables: Vec<String>,
+    /// Variables with secrets of others (the site's token, other models' keys):
+    /// a program started for [`Provider::Command`] does not get them.
+    pub withheld: BTreeSet<String>,
     /// The entry's own prompt; `None` means the built-in one.
     pub prompt: Option<String>,
     /// Cap on output tokens; always sent.

@@ -57,6 +57,7 @@ pub(super) struct RawContext<'a> {
 pub(super) struct RawRun<'a> {
     pub(super) concurrency: Option<Given<'a, u64>>,
     pub(super) max_cost: Option<Given<'a, f64>>,
+    pub(super) max_cost_per_day: Option<Given<'a, f64>>,
     pub(super) deadline: Option<Given<'a, Duration>>,
     pub(super) drain: Option<Given<'a, Duration>>,
     pub(super) outage_patience: Option<Given<'a, Duration>>,
@@ -107,7 +108,16 @@ fn wrong_table(key: &str) -> Option<String> {
             ][..],
         ),
         ("context", &["album", "title", "caption", "notes"]),
-        ("run", &["concurrency", "max_cost", "deadline", "max_tries"]),
+        (
+            "run",
+            &[
+                "concurrency",
+                "max_cost",
+                "max_cost_per_day",
+                "deadline",
+                "max_tries",
+            ],
+        ),
     ];
     let (home, _) = homes.into_iter().find(|(_, keys)| keys.contains(&key))?;
     Some(format!("`{key}` belongs under [{home}]"))
@@ -184,6 +194,7 @@ impl<'a> RawRun<'a> {
         let run = Self {
             concurrency: table.whole("concurrency", problems),
             max_cost: table.number("max_cost", problems),
+            max_cost_per_day: table.number("max_cost_per_day", problems),
             deadline: table.duration("deadline", problems),
             drain: table.duration("drain", problems),
             outage_patience: table.duration("outage_patience", problems),

@@ -123,6 +123,8 @@ pub struct RunSettings {
     pub concurrency: usize,
     /// What a run may cost at most.
     pub max_cost: Option<Usd>,
+    /// What all runs of one calendar day (UTC) may cost together at most.
+    pub max_cost_per_day: Option<Usd>,
     /// How long a run may take, from its start.
     pub deadline: Option<Duration>,
     /// How long replies in flight are awaited once a run stops.

@@ -3,7 +3,7 @@
 use super::addresses::{base_url, credential, is_exposed, pixel_template};
 use super::environment::Environment;
 use super::error::{Problems, Remark};
-use super::layers::{count, length};
+use super::layers::{Needs, count, length};
 use super::raw::{RawPixels, RawSite};
 use super::reader::{Given, did_you_mean};
 use super::source::is_variable_name;
@@ -27,17 +27,8 @@ pub(super) struct Resolved {
 }
 
 /// Checks `[site]`; `None` means that a problem was noted.
-pub(super) fn resolve(
-    raw: &RawSite<'_>,
-    environment: &Environment,
-    directory: &Path,
-    problems: &mut Problems,
-) -> Option<Resolved> {
-    let parts = Parts {
-        raw,
-        environment,
-        directory,
-    };
+pub(super) fn resolve(parts: &Parts<'_>, problems: &mut Problems) -> Option<Resolved> {
+    let raw = parts.raw;
     let preset = match &raw.preset {
         Some(given) => preset(given, problems)?,
         None => Preset::Album,
@@ -90,10 +81,11 @@ fn site_name(given: &Given<'_, String>, problems: &mut Problems) -> Option<SiteN
 }
 
 /// What every preset is made from.
-struct Parts<'p> {
-    raw: &'p RawSite<'p>,
-    environment: &'p Environment,
-    directory: &'p Path,
+pub(super) struct Parts<'p> {
+    pub(super) raw: &'p RawSite<'p>,
+    pub(super) environment: &'p Environment,
+    pub(super) directory: &'p Path,
+    pub(super) needs: Needs,
 }
 
 impl Parts<'_> {
@@ -128,9 +120,16 @@ impl Parts<'_> {
     fn album(&self, problems: &mut Problems) -> Option<Resolved> {
         // All of it is looked at before giving up, to name all problems at once.
         let url = self.base_url(problems);
-        let pixels = self.pixels(problems);
-        let manifest = self.manifest(problems);
-        let token = self.token(problems);
+        let (pixels, manifest, token) = match self.needs {
+            Needs::Site => (
+                self.pixels(problems),
+                self.manifest(problems),
+                self.token(problems),
+            ),
+            // Not even looked at: a command that never talks to the site is
+            // not to be stopped by what only the site needs.
+            Needs::Name => (Some(PixelSource::Url(String::new())), Ok(None), Ok(None)),
+        };
         let url = url?;
         let name = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),

@@ -257,6 +257,7 @@ fn every_key_that_the_shipped_file_only_mentions_is_a_real_one() {
     // What is shown as a default is one.
     let unlimited = RunSettings {
         max_cost: None,
+        max_cost_per_day: None,
         deadline: None,
         ..shown.run
     };

@@ -3,6 +3,7 @@
 
 mod allowance;
 mod anthropic;
+pub mod bodies;
 mod chat;
 mod checkup;
 mod command;
@@ -11,6 +12,7 @@ mod ending;
 mod fault;
 mod gemini;
 mod http;
+mod identity;
 mod load;
 mod ollama;
 mod openai;
@@ -26,6 +28,7 @@ mod wait;
 
 pub use allowance::allowances;
 pub use checkup::{Checkup, checkup};
+pub use identity::is_another_model;
 pub use load::{Load, load};
 pub use prompt::{PROMPT_VERSION, Prompt, conversation, prompt, prompt_fingerprint};
 pub use recipe::settings_fingerprint;

@@ -7,6 +7,7 @@
 
 mod allowance;
 mod gate;
+mod learned;
 mod lease;
 mod permits;
 mod rate;
@@ -18,6 +19,7 @@ pub use permits::Permit;
 
 use allowance::{Allowances, Ticket};
 use gate::Gate;
+use learned::Learned;
 use permits::Permits;
 use rate::Rate;
 use std::time::Duration;
@@ -42,6 +44,7 @@ pub struct Pace {
     tokens: Option<Rate>,
     gate: Gate,
     allowances: Allowances,
+    learned: Learned,
     limits: Limits,
 }
 
@@ -64,6 +67,12 @@ impl Turn<'_> {
     pub fn heard(&self, left: &[Left]) {
         self.pace.allowances.observe(self.ticket, left);
     }
+
+    /// The request was refused as one too many, and so long a wait was asked
+    /// for.
+    pub fn refused(&self, wait: Duration) {
+        self.pace.learned.refused(self.ticket, wait);
+    }
 }
 
 impl Drop for Turn<'_> {
@@ -83,6 +92,7 @@ impl Pace {
                 .map(|n| Rate::per_second(f64::from(n) / 60.0)),
             gate: Gate::default(),
             allowances: Allowances::default(),
+            learned: Learned::default(),
             limits,
         }
     }
@@ -111,9 +121,21 @@ impl Pace {
             if self.gate.paused().is_some() {
                 continue;
             }
+            if let Err(full) = self.learned.take() {
+                drop(permit);
+                let wait = full.until.saturating_duration_since(Instant::now());
+                let rate = (full.rate * 10.0).round() / 10.0;
+                tell(
+                    wait,
+                    &format!("{rate} requests a minute, as it refused more"),
+                );
+                tokio::time::sleep_until(full.until).await;
+                continue;
+            }
             let more = self.allowances.more();
             match self.allowances.take(need) {
                 Ok(ticket) => {
+                    self.learned.sent(ticket);
                     return Turn {
                         pace: self,
                         ticket,

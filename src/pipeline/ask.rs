@@ -1,13 +1,13 @@
 //! Ask: one model about one photo, until there is an answer. Who is to blame
 //! when there is none is decided here.
 
+use super::Event;
 use super::attempt::{Attempt, Subject, Tried, attempt};
 use super::chain::{Down, Member, Trouble};
 use super::items::{Ask, CutOff};
 use super::shared::Shared;
-use super::{Event, Fatal};
 use crate::archive::{CallId, Context, Ending, Finish, Jpeg, PhotoId, Purpose, Reply};
-use crate::checkpoint::{CheckpointError, SlotRow};
+use crate::checkpoint::{CheckpointError, SlotRow, Worth};
 use crate::model;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,7 +54,10 @@ impl Question<'_> {
     /// once more with a larger one; where that can't be done, it is the answer.
     pub(super) async fn answer(&self, shared: &Shared) -> Result<Answer, CheckpointError> {
         let (call, reply) = match self.cut_off {
-            Some((call, reply)) => (*call, reply.clone()),
+            Some(earlier) => {
+                self.book(shared, earlier).await?;
+                earlier.clone()
+            }
             None => match self.ask_for(shared, None).await? {
                 Answer::Reply(call, reply) if reply.finish == Finish::Length => (call, reply),
                 other => return Ok(other),
@@ -63,7 +66,6 @@ impl Question<'_> {
         let Some(cap) = model::raised_cap(&self.member.entry) else {
             return Ok(Answer::Reply(call, reply));
         };
-        self.book(shared, call, &reply).await?;
         self.member.tell_of_cap(shared, cap);
         Ok(match self.ask_for(shared, Some(cap)).await? {
             Answer::Photo(_) => Answer::Reply(call, reply),
@@ -92,8 +94,7 @@ impl Question<'_> {
             }
             let attempt = match attempt(shared, self.member, &conversation, subject).await? {
                 Tried::Called(attempt) => attempt,
-                Tried::Stopped => return Ok(Answer::Stopped),
-                Tried::Down => return Ok(Answer::Next),
+                Tried::NotMade => continue,
                 Tried::Unready(ending) => match unready(shared, self.member, ending) {
                     Verdictless::Again => continue,
                     Verdictless::End(answer) => return Ok(answer),
@@ -101,6 +102,10 @@ impl Question<'_> {
             };
             let next = match attempt.ending.clone() {
                 Ending::Done(reply) => return Ok(Answer::Reply(attempt.call, reply)),
+                // Nobody will ask again, so there is nothing to wait for.
+                Ending::RetryAfter(..) | Ending::Outage(_) if shared.stop.asked() => {
+                    return Ok(Answer::Stopped);
+                }
                 // It did answer this photo just now: what it minds is the cap.
                 Ending::Photo(why) | Ending::Settings(why) if cap.is_some() => {
                     return Ok(Answer::Photo(why));
@@ -125,17 +130,16 @@ impl Question<'_> {
         }
     }
 
-    /// Books what a reply cost that will not become a draft itself.
-    async fn book(
-        &self,
-        shared: &Shared,
-        call: CallId,
-        reply: &Reply,
-    ) -> Result<(), CheckpointError> {
-        let cost = reply.usage.and_then(|usage| self.member.cost(usage));
-        let model = reply.model.clone();
-        let checkpoint = &shared.checkpoint;
-        checkpoint.price_call(call, reply.usage, cost, model).await
+    /// Books what a reply of an earlier run cost, which may have been killed
+    /// before it did so itself.
+    async fn book(&self, shared: &Shared, cut_off: &CutOff) -> Result<(), CheckpointError> {
+        let (call, reply) = cut_off;
+        let worth = Worth {
+            usage: reply.usage,
+            cost: reply.usage.and_then(|usage| self.member.cost(usage)),
+            answered: reply.model.clone(),
+        };
+        shared.checkpoint.price_call(*call, worth).await
     }
 
     /// An outage may be the photo's doing: a server that crashes on one image
@@ -187,8 +191,7 @@ impl Question<'_> {
         };
         let ending = match attempt(shared, member, &test, subject).await? {
             Tried::Called(attempt) => attempt.ending,
-            Tried::Stopped => return Ok(Verdictless::End(Answer::Stopped)),
-            Tried::Down => return Ok(Verdictless::End(Answer::Next)),
+            Tried::NotMade => return Ok(Verdictless::Again),
             Tried::Unready(ending) => return Ok(unready(shared, member, ending)),
         };
         Ok(match ending {
@@ -216,27 +219,15 @@ fn unready(shared: &Shared, member: &Member, ending: Ending) -> Verdictless {
     }
 }
 
-/// An ending that is not about a photo.
+/// An ending that is not about a photo. What concerns every call to this model
+/// was made known with the call.
 fn everybodys(shared: &Shared, member: &Member, ending: Ending) -> Verdictless {
-    let name = &member.entry.name;
     match ending {
         Ending::Done(_) | Ending::Photo(_) => Verdictless::Again,
         Ending::RetryAfter(wait, why) => trouble(shared, member, wait, &why),
         Ending::Outage(why) => trouble(shared, member, None, &why),
-        Ending::Settings(why) => {
-            let message = format!("{name}: {why}");
-            shared.stop.fatal(Fatal {
-                message,
-                hint: None,
-            });
-            Verdictless::End(Answer::Stopped)
-        }
-        Ending::Quota(why) => {
-            if member.set_down(Down::Quota(why.clone())) {
-                shared.notice(format!("{name}: {why}"));
-            }
-            Verdictless::End(Answer::Next)
-        }
+        Ending::Settings(_) => Verdictless::End(Answer::Stopped),
+        Ending::Quota(_) => Verdictless::End(Answer::Next),
     }
 }
 

@@ -1,15 +1,15 @@
 //! One call: budget, pace, readiness, record, send, record, judge, in this order.
 
-use super::chain::Member;
+use super::chain::{Down, Member};
 use super::shared::Shared;
-use super::{Event, Why};
+use super::{Event, Fatal, Why};
 use crate::archive::{
-    CallId, DraftKey, Ended, Ending, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd,
+    CallId, DraftKey, Ended, Ending, Finish, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd,
 };
-use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow};
-use crate::model::{self, Conversation};
+use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow, Worth};
+use crate::model::{self, Conversation, bodies};
 use crate::pace::{Leased, Need, Turn};
-use crate::policy::Reserve;
+use crate::policy::{Ceiling, Reservation, Reserve, UtcDay};
 use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
@@ -35,10 +35,8 @@ pub(super) enum Tried {
     Called(Attempt),
     /// It was not made: the model is not ready, for this reason.
     Unready(Ending),
-    /// It was not made: the model was given up in the meantime.
-    Down,
-    /// It was not made: the run stops.
-    Stopped,
+    /// It was not made: the run stops, or the model was given up in the meantime.
+    NotMade,
 }
 
 /// A call that was made.
@@ -66,24 +64,30 @@ pub(super) async fn attempt(
 ) -> Result<Tried, CheckpointError> {
     let expected = member.model.estimate(conversation);
     let estimate = member.cost(expected);
-    let reserved = estimate.unwrap_or_default();
-    if !reserve(shared, reserved).await {
-        return Ok(Tried::Stopped);
-    }
+    let Some(reserved) = reserve(shared, estimate.unwrap_or_default()).await else {
+        return Ok(Tried::NotMade);
+    };
     let need = Need {
         input: expected.input,
         output: expected.output,
     };
     let entered = tokio::select! {
         biased;
-        () = shared.stop.soft().cancelled() => Err(Tried::Stopped),
-        entered = enter(shared, member, need) => entered,
+        () = shared.stop.soft().cancelled() => Err(None),
+        () = member.given_up() => Err(None),
+        entered = enter(shared, member, need) => entered.map_err(Some),
     };
     let entered = match entered {
         Ok(entered) => entered,
-        Err(tried) => {
+        Err(ending) => {
             settle_budget(shared, reserved, Usd::default());
-            return Ok(tried);
+            return Ok(match ending {
+                Some(ending) => {
+                    declare(shared, member, &ending);
+                    Tried::Unready(ending)
+                }
+                None => Tried::NotMade,
+            });
         }
     };
     let call = NewCall {
@@ -98,9 +102,12 @@ pub(super) async fn attempt(
     let call = shared.checkpoint.record_call(call).await?;
     let sent = Instant::now();
     let reply = tokio::select! {
-        reply = member.model.send(conversation) => reply,
+        reply = bodies::keeping(shared.bodies.as_ref(), call, member.model.send(conversation)) => reply,
         () = shared.stop.hard().cancelled() => Err(Unanswered::Lost("stopped".into())),
     };
+    if let Some(problem) = shared.bodies.as_ref().and_then(|bodies| bodies.problem()) {
+        shared.notice(problem);
+    }
     let left = reply.as_ref().map(model::allowances);
     entered.turn.heard(&left.unwrap_or_default());
     let reached = !matches!(reply, Err(Unanswered::NotSent(_)));
@@ -108,10 +115,18 @@ pub(super) async fn attempt(
         call,
         sent,
         estimate,
+        reserved,
         tokens: need.tokens(),
         photo: subject.photo.map(|(_, p)| p),
     };
     let ending = arrival.record(shared, member, reply).await?;
+    if let Ending::RetryAfter(Some(wait), _) = &ending {
+        entered.turn.refused(*wait);
+    }
+    // A model that does not take a larger cap is a good model all the same.
+    if subject.purpose != Purpose::Longer || !matches!(ending, Ending::Settings(_)) {
+        declare(shared, member, &ending);
+    }
     // Only now may the next call go: a bad key or an empty balance is known.
     drop(entered);
     Ok(Tried::Called(Attempt {
@@ -123,12 +138,13 @@ pub(super) async fn attempt(
 }
 
 /// Waits for the model's limits, for its server to be free for it, and until it
-/// is loaded there. Dropping the future gives everything back.
+/// is loaded there. Dropping the future gives everything back. The error says why
+/// the model can't be asked.
 async fn enter<'a>(
     shared: &'a Shared,
     member: &'a Member,
     need: Need,
-) -> Result<Entered<'a>, Tried> {
+) -> Result<Entered<'a>, Ending> {
     let whom = member.entry.name.as_str();
     let tell = |wait: Duration, why: &str| {
         if wait >= SHORT_WAIT {
@@ -139,9 +155,6 @@ async fn enter<'a>(
     let lease = member.lease().await;
     let call = shared.chain.calls.acquire().await;
     let call = call.expect("the semaphore is never closed");
-    if member.down().is_some() {
-        return Err(Tried::Down);
-    }
     let ready = member.ready();
     tokio::pin!(ready);
     let ready = tokio::select! {
@@ -152,7 +165,7 @@ async fn enter<'a>(
         }
     };
     if let Err(ending) = ready {
-        return Err(Tried::Unready(ending));
+        return Err(ending);
     }
     Ok(Entered {
         turn,
@@ -166,11 +179,27 @@ fn tell_wait(shared: &Shared, whom: &str, wait: Duration, why: &str) {
     shared.emit(&Event::Waiting { whom, wait, why });
 }
 
+/// Makes known what concerns every call to this model.
+fn declare(shared: &Shared, member: &Member, ending: &Ending) {
+    let name = &member.entry.name;
+    match ending {
+        Ending::Settings(message) => shared.stop.fatal(Fatal {
+            message: format!("{name}: {message}"),
+            hint: None,
+        }),
+        Ending::Quota(why) if member.set_down(Down::Quota(why.clone())) => {
+            shared.notice(format!("{name}: {why}"));
+        }
+        _ => {}
+    }
+}
+
 /// What is known of a call when its reply arrives.
 struct Arrival<'a> {
     call: CallId,
     sent: Instant,
     estimate: Option<Usd>,
+    reserved: Reservation,
     tokens: u64,
     photo: Option<&'a PhotoId>,
 }
@@ -185,7 +214,7 @@ impl Arrival<'_> {
     ) -> Result<Ending, CheckpointError> {
         let took = self.sent.elapsed();
         let checkpoint = &shared.checkpoint;
-        let reserved = self.estimate.unwrap_or_default();
+        let mut outcome = None;
         let (ending, usage, cost) = match reply {
             Ok(raw) => {
                 checkpoint
@@ -193,36 +222,52 @@ impl Arrival<'_> {
                     .await?;
                 let ending = member.model.judge(&raw);
                 if let Ending::Done(reply) = &ending {
-                    member.good();
+                    member.good(self.sent);
+                    if let Some(notice) = member.another(reply.model.as_deref()) {
+                        shared.notice(notice);
+                    }
                     let used = reply.usage.map(|usage| usage.input + usage.output);
                     member.pace.succeeded(self.tokens, used);
                     // A priced model that counts no tokens is booked at the estimate.
                     let cost = reply
                         .usage
                         .map_or(self.estimate, |usage| member.cost(usage));
-                    if self.photo.is_none() {
-                        let model = reply.model.clone();
-                        checkpoint
-                            .price_call(self.call, reply.usage, cost, model)
-                            .await?;
-                    }
+                    let worth = Worth {
+                        usage: reply.usage,
+                        cost,
+                        answered: reply.model.clone(),
+                    };
+                    checkpoint.price_call(self.call, worth).await?;
                     (ending.clone(), reply.usage, cost)
+                } else if (200..300).contains(&raw.status) {
+                    // No error by its status, and no text all the same: most
+                    // probably one was made, and has to be paid for.
+                    let worth = Worth {
+                        usage: None,
+                        cost: self.estimate,
+                        answered: None,
+                    };
+                    checkpoint.price_call(self.call, worth).await?;
+                    (ending, None, self.estimate)
                 } else {
                     (ending, None, None)
                 }
             }
             Err(Unanswered::NotSent(why)) => {
+                outcome = Some("not_sent");
                 let outcome = CallOutcome::Failed { error: why.clone() };
                 checkpoint.close_call(self.call, outcome).await?;
                 (Ending::Outage(why), None, None)
             }
             Err(Unanswered::Lost(why)) => {
+                outcome = Some("lost");
                 let outcome = CallOutcome::Lost { error: why.clone() };
                 checkpoint.close_call(self.call, outcome).await?;
                 (Ending::Outage(why), None, self.estimate)
             }
         };
-        settle_budget(shared, reserved, cost.unwrap_or_default());
+        settle_budget(shared, self.reserved, cost.unwrap_or_default());
+        let outcome = outcome.unwrap_or_else(|| name(&ending));
         let problem = match &ending {
             Ending::Done(_) => None,
             Ending::RetryAfter(_, why)
@@ -232,7 +277,7 @@ impl Arrival<'_> {
             | Ending::Quota(why) => Some(why.clone()),
         };
         if let Some(error) = &problem
-            && cost.is_none()
+            && !matches!(outcome, "lost" | "not_sent")
         {
             let outcome = CallOutcome::Failed {
                 error: error.clone(),
@@ -242,6 +287,8 @@ impl Arrival<'_> {
         let model = member.entry.name.clone();
         let photo = self.photo.cloned();
         shared.emit(&Event::Called {
+            call: self.call,
+            outcome,
             model,
             photo,
             took,
@@ -253,27 +300,62 @@ impl Arrival<'_> {
     }
 }
 
-/// Waits until an estimate fits into the budget; `false` if it never will.
-async fn reserve(shared: &Shared, estimate: Usd) -> bool {
+/// What an ending is called in logs.
+fn name(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Done(reply) => match reply.finish {
+            Finish::Stop => "ok",
+            Finish::Length => "length",
+            Finish::Refused => "refused",
+        },
+        Ending::RetryAfter(..) => "retry",
+        Ending::Outage(_) => "outage",
+        Ending::Photo(_) => "photo",
+        Ending::Settings(_) => "settings",
+        Ending::Quota(_) => "quota",
+    }
+}
+
+/// Waits until an estimate fits into the budget; `None` if it never will.
+async fn reserve(shared: &Shared, estimate: Usd) -> Option<Reservation> {
     loop {
         let changed = shared.budget_changed.notified();
-        let granted = shared.budget().reserve(estimate);
+        let today = UtcDay::of(Moment::now());
+        let granted = shared.budget().reserve(estimate, today);
         match granted {
-            Reserve::Granted => return true,
-            Reserve::Exhausted => {
-                shared.stop.ask(Why::Early(Ended::Budget));
-                return false;
+            Reserve::Granted(reservation) => return Some(reservation),
+            Reserve::Exhausted(ceiling) => {
+                exhausted(shared, ceiling, estimate);
+                return None;
             }
             Reserve::Wait => {}
         }
         tokio::select! {
             () = changed => {}
-            () = shared.stop.soft().cancelled() => return false,
+            () = shared.stop.soft().cancelled() => return None,
         }
     }
 }
 
-fn settle_budget(shared: &Shared, reserved: Usd, cost: Usd) {
+/// Stops the run, and says once which limit it was.
+fn exhausted(shared: &Shared, ceiling: Ceiling, estimate: Usd) {
+    let (spent, limit) = shared.budget().account(ceiling);
+    let limit = limit.unwrap_or_default();
+    if !shared.stop.asked() {
+        shared.notice(match ceiling {
+            Ceiling::Run => format!(
+                "this run spent {spent} of the {limit} it may; the next call could cost {estimate}"
+            ),
+            Ceiling::Day => format!(
+                "today's runs spent {spent} of the {limit} a day (UTC) may cost; the next call \
+                 could cost {estimate}"
+            ),
+        });
+    }
+    shared.stop.ask(Why::Early(Ended::Budget));
+}
+
+fn settle_budget(shared: &Shared, reserved: Reservation, cost: Usd) {
     shared.budget().settle(reserved, cost);
     shared.budget_changed.notify_waiters();
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// The first wait in an outage; doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -51,6 +52,9 @@ pub(super) struct Member {
     /// Whether it was made ready since it was in trouble last.
     ready: tokio::sync::Mutex<bool>,
     told_of_cap: AtomicBool,
+    given_up: CancellationToken,
+    /// Whether it was told already that another model answers.
+    told_another: AtomicBool,
     health: Mutex<Health>,
 }
 
@@ -59,6 +63,7 @@ struct Health {
     down: Option<Down>,
     trouble_since: Option<Instant>,
     rounds: u32,
+    /// When the latest of the calls that gave a useful reply was sent.
     last_good: Option<Instant>,
 }
 
@@ -161,6 +166,8 @@ impl Member {
             lease: None,
             ready: tokio::sync::Mutex::default(),
             told_of_cap: AtomicBool::new(false),
+            given_up: CancellationToken::new(),
+            told_another: AtomicBool::new(false),
             health: Mutex::default(),
         }
     }
@@ -247,18 +254,39 @@ impl Member {
         let mut health = self.health();
         let first = health.down.is_none();
         health.down.get_or_insert(down);
+        drop(health);
+        self.given_up.cancel();
         first
     }
 
-    /// It gave a useful reply.
-    pub(super) fn good(&self) {
+    /// Resolves once it is given up: nobody has to wait for it any longer.
+    pub(super) async fn given_up(&self) {
+        self.given_up.cancelled().await;
+    }
+
+    /// It gave a useful reply to a call that was sent at this moment.
+    pub(super) fn good(&self, sent: Instant) {
         let mut health = self.health();
-        health.last_good = Some(Instant::now());
+        health.last_good = health.last_good.max(Some(sent));
         health.trouble_since = None;
         health.rounds = 0;
     }
 
-    /// Whether it gave a useful reply after this moment.
+    /// What a person should know, once, when the name in a reply is another
+    /// model's: a server that ignores a wrong name looks like a good one.
+    pub(super) fn another(&self, answered: Option<&str>) -> Option<String> {
+        let answered = answered.filter(|name| model::is_another_model(&self.entry.model, name))?;
+        (!self.told_another.swap(true, Ordering::Relaxed)).then(|| {
+            format!(
+                "{}: asked for {}, but {answered} answers; is that the model you mean?",
+                self.entry.name, self.entry.model
+            )
+        })
+    }
+
+    /// Whether it gave a useful reply to a call that was sent after this moment.
+    /// A reply that only arrived after it says nothing: the model may have broken
+    /// in between.
     pub(super) fn good_since(&self, moment: Instant) -> bool {
         self.health().last_good.is_some_and(|good| good >= moment)
     }
@@ -283,8 +311,10 @@ impl Member {
         }
         self.pace.slow_down();
         health.rounds += 1;
+        // One last look at the end of our patience, not after it.
         let wait = asked.unwrap_or_else(|| {
             retry::backoff(health.rounds, FIRST_WAIT, LONGEST_WAIT, fastrand::f64())
+                .min(patience_ends - now)
         });
         if asked.is_some_and(|asked| now + asked > patience_ends) {
             return Trouble::Down;

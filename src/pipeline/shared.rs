@@ -7,6 +7,7 @@ use super::{Event, Observer, Outcome, Plan, Settled, Stop, Summary};
 use crate::archive::{Moment, PhotoId, PixelVersion, Recipe, RunNumber};
 use crate::checkpoint::{Checkpoint, CheckpointError, Failure};
 use crate::model::Prompt;
+use crate::model::bodies::Bodies;
 use crate::policy::{Asked, Budget, retry};
 use crate::site::{Site, SiteError};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     pub(super) limit: Limit,
     pub(super) budget: Mutex<Budget>,
     pub(super) budget_changed: Notify,
+    /// Keeps requests and replies, where the owner asked for it.
+    pub(super) bodies: Option<Arc<Bodies>>,
     /// Images decoded at once: as many as there are processors.
     pub(super) decoding: Semaphore,
     pub(super) observer: Arc<dyn Observer>,

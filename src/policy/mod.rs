@@ -9,7 +9,7 @@ pub mod retry;
 mod source;
 mod wanted;
 
-pub use budget::{Budget, Reserve};
+pub use budget::{Budget, Ceiling, Reservation, Reserve, UtcDay};
 pub use landed::{Landed, landed};
 pub use owner::{cleared, owner};
 pub use source::{Found, FoundDraft, Freshness, Source, source};

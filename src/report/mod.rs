@@ -4,3 +4,33 @@
 pub mod json;
 pub mod models;
 pub mod terminal;
+
+use crate::archive::Usd;
+use crate::checkpoint::Spent;
+use crate::policy::UtcDay;
+
+/// What the calendar day has cost so far.
+#[derive(Clone, Debug)]
+pub struct Today {
+    /// The day.
+    pub day: UtcDay,
+    /// What its calls cost, those of all runs.
+    pub spent: Spent,
+    /// What they may cost at most (`run.max_cost_per_day`).
+    pub limit: Option<Usd>,
+}
+
+impl Today {
+    /// The day as `2026-11-21`.
+    fn date(&self) -> String {
+        jiff::Timestamp::from_millisecond(self.day.start().0).map_or_else(
+            |_| "?".to_owned(),
+            |time| time.strftime("%Y-%m-%d").to_string(),
+        )
+    }
+
+    /// Calls whose cost is not known.
+    fn unpriced(&self) -> u64 {
+        self.spent.unpriced.iter().map(|(_, calls)| calls).sum()
+    }
+}

@@ -1,7 +1,10 @@
 //! As an owner I let a run keep within what my models can do: their limits,
 //! their memory, their room for an answer.
 
-use crate::support::{Act, Call, Fail, FakeModel, FakeSite, Limit, Say, When, Workspace};
+use crate::support::{
+    Act, Call, Fail, FakeModel, FakeSite, Limit, MODEL_KEY, SITE_TOKEN, Say, Terminal, When,
+    Workspace,
+};
 use serde_json::json;
 use std::time::Duration;
 
@@ -28,6 +31,36 @@ fn a_limit_of_requests_a_minute_is_kept_and_the_wait_is_told() {
     output.says(&["waiting for fake (120 requests a minute)"]);
     let told = output.stderr.matches("waiting for fake").count();
     assert_eq!(told, 1, "one line does for all that wait: {output}");
+}
+
+#[test]
+fn nobody_waits_for_the_turn_of_a_model_that_was_given_up() {
+    let (model, spare) = (FakeModel::openai(), FakeModel::openai());
+    let (site, mut workspace) = library(&model);
+    workspace.set_model("fake", "limits", json!({"requests_per_minute": 1}));
+    workspace.add_model("spare", &spare);
+    workspace.set("fallback", vec!["spare"]);
+    model.script(When::chat(), Act::fail(Fail::Quota));
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(site.writes().len(), N);
+    assert!(output.took < Duration::from_secs(50), "{output}");
+    assert_eq!((model.count(), spare.count()), (1, N));
+}
+
+#[test]
+fn the_bar_says_what_a_run_waits_for() {
+    let model = FakeModel::openai();
+    let (site, mut workspace) = library(&model);
+    workspace.set_model("fake", "limits", json!({"requests_per_minute": 60}));
+    let terminal = Terminal::start(
+        workspace.directory(),
+        &["--config", "pipeline.toml", "run", "--limit", "4"],
+        &[("SITE_TOKEN", SITE_TOKEN), ("MODEL_KEY", MODEL_KEY)],
+    );
+    terminal.shows("waiting for fake (60 requests a minute)");
+    let (code, screen) = terminal.wait();
+    assert_eq!(code, Some(0), "{screen}");
+    assert_eq!(site.writes().len(), 4);
 }
 
 #[test]

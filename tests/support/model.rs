@@ -62,6 +62,8 @@ pub(crate) struct Manners {
     pub(crate) capabilities: Vec<String>,
     /// Models that Ollama does not have.
     pub(crate) lacking: Vec<String>,
+    /// How long a connection may be idle.
+    pub(crate) longest_idle: Option<Duration>,
 }
 
 /// A request, understood.
@@ -121,6 +123,7 @@ impl FakeModel {
             loading: Duration::ZERO,
             capabilities: vec!["completion".to_owned(), "vision".to_owned()],
             lacking: Vec::new(),
+            longest_idle: None,
         }));
         Self {
             server: Server::start(Arc::clone(&backend)),
@@ -200,6 +203,11 @@ impl FakeModel {
     pub(crate) fn refused(&self) -> u64 {
         let state = self.backend.state();
         state.manners.limit.as_ref().map_or(0, Limit::refused)
+    }
+
+    /// Resets requests on connections that were idle for so long.
+    pub(crate) fn longest_idle(&self, time: Duration) {
+        self.backend.state().manners.longest_idle = Some(time);
     }
 
     /// Wants another key from now on.

@@ -33,6 +33,9 @@ pub(crate) struct Call {
     pub(crate) cap: Option<u64>,
     /// How long Ollama is asked to keep the model.
     pub(crate) keep_alive: Option<Value>,
+    /// The request's body, with a word in place of every image; null for a model
+    /// that looks [`Looks::Barely`].
+    pub(crate) body: Value,
     /// The status that was sent; `None` while it is worked on, or when nothing
     /// was sent.
     pub(crate) status: Option<u16>,
@@ -140,6 +143,10 @@ impl Backend {
             bytes: request.body.len(),
             cap: cap(&body),
             keep_alive: body.get("keep_alive").cloned(),
+            body: match state.manners.looks {
+                Looks::Closely => without_images(&request.body, &asked.images),
+                Looks::Barely => Value::Null,
+            },
             status: None,
             delivery: Delivery::Whole,
             caption: None,
@@ -230,6 +237,15 @@ fn cap(body: &Value) -> Option<u64> {
     found.and_then(Value::as_u64)
 }
 
+/// The body of a request that was understood, with a word for each image.
+fn without_images(body: &[u8], images: &[String]) -> Value {
+    let mut text = String::from_utf8_lossy(body).into_owned();
+    for image in images {
+        text = text.replace(image.as_str(), "IMAGE");
+    }
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
 /// What counts a call as in flight; the server may drop the work at any point.
 struct InFlight<'a>(&'a Backend);
 
@@ -240,6 +256,10 @@ impl Drop for InFlight<'_> {
 }
 
 impl Handler for Backend {
+    fn longest_idle(&self) -> Option<std::time::Duration> {
+        self.state().manners.longest_idle
+    }
+
     async fn answer(&self, request: Request) -> Answer {
         let whole = |reply| Answer {
             reply,
