@@ -15,8 +15,8 @@ pub use call::{CallId, Ending, Finish, Purpose, RawReply, Reply, Unanswered, Usa
 pub use context::{Context, ContextField};
 pub use draft::{Assessment, DraftId, Reason, Verdict};
 pub use photo::{
-    Jpeg, Language, Owner, PhotoId, PixelVersion, Pixels, Reading, SiteName, Slot, SlotKind, Tag,
-    WriteId,
+    Jpeg, Language, Listed, Marking, News, Owner, PhotoId, PixelVersion, Pixels, Reading, SiteName,
+    Slot, SlotKind, Tag, WriteId,
 };
 pub use recipe::{DraftKey, Fingerprint, Recipe};
 pub use record::{LastLook, Moment, OurText, Record};

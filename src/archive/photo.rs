@@ -161,6 +161,59 @@ pub struct Reading {
     pub album: Option<String>,
     /// The entity tag of the reply, sent back with a write where there is one.
     pub etag: Option<String>,
+    /// Whether the site can hold our mark for this photo.
+    pub marking: Marking,
+    /// Where the image is, as the site says it; `None` where the settings know.
+    pub image: Option<String>,
+    /// Which version of the image the site has, where it says so beside the
+    /// texts.
+    pub pixels: Option<PixelVersion>,
+    /// When the site changed the photo last, in the site's own spelling.
+    pub changed: Option<String>,
+    /// Values that an update has to send back, by where they were found.
+    pub echo: Vec<(String, serde_json::Value)>,
+}
+
+/// Whether a site can hold our mark for a photo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Marking {
+    /// It can: a tag that is sent is kept.
+    #[default]
+    Possible,
+    /// It has no place for one: the checkpoint alone knows what is ours.
+    Impossible,
+}
+
+/// One photo of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Which photo.
+    pub id: PhotoId,
+    /// What the listing says of it, where that is as much as reading it would
+    /// tell.
+    pub reading: Option<Reading>,
+    /// Whether being listed says that it changed.
+    pub news: News,
+}
+
+/// What it says of a photo that it is listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum News {
+    /// That it is there.
+    #[default]
+    Present,
+    /// That it changed since the last listing.
+    Changed,
+}
+
+impl From<PhotoId> for Listed {
+    fn from(id: PhotoId) -> Self {
+        Self {
+            id,
+            reading: None,
+            news: News::Present,
+        }
+    }
 }
 
 impl Reading {

@@ -110,11 +110,13 @@ pub enum Skip {
     Parked,
     /// Outside what the command line asked for.
     Excluded,
+    /// The site listed it and does not have it any more.
+    Gone,
 }
 
 impl Skip {
     /// Every reason, in the order in which summaries list them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Person,
         Self::Unproven,
         Self::UpToDate,
@@ -125,6 +127,7 @@ impl Skip {
         Self::NotDue,
         Self::Parked,
         Self::Excluded,
+        Self::Gone,
     ];
 
     /// The name in reports.
@@ -140,6 +143,7 @@ impl Skip {
             Self::NotDue => "not_due",
             Self::Parked => "parked",
             Self::Excluded => "excluded",
+            Self::Gone => "gone",
         }
     }
 }

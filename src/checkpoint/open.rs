@@ -27,20 +27,31 @@ pub fn open_scratch_copy(path: &Path, site: &SiteName) -> Result<Checkpoint, Che
     // An empty name is SQLite's own temporary file, removed when closed.
     let mut scratch = Connection::open("").map_err(|source| sql(path, source))?;
     if path.exists() {
-        let original = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(|source| sql(path, source))?;
-        original
-            .busy_timeout(Duration::from_secs(10))
-            .map_err(|source| sql(path, source))?;
+        let original = open_to_look(path).map_err(|source| sql(path, source))?;
         check_format(&original, path)?;
         rusqlite::backup::Backup::new(&original, &mut scratch)
             .and_then(|backup| backup.run_to_completion(1024, Duration::ZERO, None))
             .map_err(|source| sql(path, source))?;
     }
     start(scratch, path, site, Durable::No)
+}
+
+/// Opens the file for reading only. What a killed run left half done in it has to
+/// be rolled back before it can be read, which needs the right to write.
+fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
+    let open = |access| {
+        let connection =
+            Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    open(OpenFlags::SQLITE_OPEN_READ_ONLY).or_else(|error: rusqlite::Error| {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly) => open(OpenFlags::SQLITE_OPEN_READ_WRITE),
+            _ => Err(error),
+        }
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

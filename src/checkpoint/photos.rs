@@ -1,9 +1,9 @@
 //! Photos and slots: what the last look showed, and what is known of a slot.
 
-use super::{Checkpoint, CheckpointError};
+use super::{Checkpoint, CheckpointError, remember};
 use crate::archive::{
-    DraftId, Language, LastLook, ModelName, Moment, OurText, Owner, PhotoId, PixelVersion, Reading,
-    Recipe, Record, RunNumber, SlotKind, Tag, WriteId,
+    DraftId, Language, LastLook, Listed, ModelName, Moment, News, OurText, Owner, PhotoId,
+    PixelVersion, Reading, Recipe, Record, RunNumber, SlotKind, Tag, WriteId,
 };
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
@@ -20,6 +20,10 @@ pub struct Admitted {
     pub slot: SlotRow,
     /// What is known of the slot.
     pub record: Record,
+    /// What the listing says of it, where it says enough.
+    pub listed: Option<Reading>,
+    /// Whether being listed says that it changed.
+    pub news: News,
     /// Whether this run had it already: a listing may repeat itself.
     pub repeated: bool,
 }
@@ -54,53 +58,25 @@ pub struct Failure {
     pub due: Option<Moment>,
     /// Which image it failed with, where that is known.
     pub pixels: Option<PixelVersion>,
+    /// When it failed.
+    pub at: Moment,
 }
 
 impl Checkpoint {
-    /// Takes photos of a listing into a run, and tells what is known of each.
+    /// Takes photos of a listing into a run, and tells what is known of each. One
+    /// that is not listed as it was last seen is pending from now on, until a look
+    /// is recorded.
     pub async fn admit(
         &self,
         run: RunNumber,
-        photos: Vec<PhotoId>,
+        photos: Vec<Listed>,
         kind: SlotKind,
         language: &Language,
     ) -> Result<Vec<Admitted>, CheckpointError> {
         let (site, language) = (self.site.to_string(), language.to_string());
         self.verb(move |connection| {
-            let mut upsert = connection.prepare_cached(
-                "INSERT INTO photos (site, photo, seen_run) VALUES (?1, ?2, NULL)
-                 ON CONFLICT (site, photo) DO UPDATE SET photo = photo
-                 RETURNING id, seen_run",
-            )?;
-            let mut see =
-                connection.prepare_cached("UPDATE photos SET seen_run = ?2 WHERE id = ?1")?;
-            let mut slots = connection.prepare_cached(
-                "INSERT INTO slots (photo, kind, language) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (photo, kind, language) DO UPDATE SET kind = kind RETURNING id",
-            )?;
-            photos
-                .into_iter()
-                .map(|photo| {
-                    let (row, seen): (i64, Option<i64>) = upsert
-                        .query_row(params![site, photo.as_str()], |row| {
-                            Ok((row.get(0)?, row.get(1)?))
-                        })?;
-                    let repeated = seen == Some(run.0);
-                    if !repeated {
-                        see.execute(params![row, run.0])?;
-                    }
-                    let slot = SlotRow(
-                        slots.query_row(params![row, kind.as_str(), language], |row| row.get(0))?,
-                    );
-                    let record = load_record(connection, slot)?;
-                    Ok(Admitted {
-                        photo,
-                        slot,
-                        record,
-                        repeated,
-                    })
-                })
-                .collect()
+            let one = |listed: Listed| admit_one(connection, &site, run, (kind, &language), listed);
+            photos.into_iter().map(one).collect()
         })
         .await
     }
@@ -145,10 +121,11 @@ impl Checkpoint {
     pub async fn note_look(&self, look: Look) -> Result<(), CheckpointError> {
         self.verb(move |connection| {
             let reading = &look.reading;
+            remember::sighting(connection, &look)?;
             connection
                 .prepare_cached(
                     "UPDATE photos SET alt = :alt, tag = :tag, owner = :owner, title = :title,
-                        caption = :caption, album = :album, looked_at = :at
+                        caption = :caption, album = :album, looked_at = :at, pending = 0, gone = 0
                      WHERE id = (SELECT photo FROM slots WHERE id = :slot)",
                 )?
                 .execute(named_params! {
@@ -179,6 +156,7 @@ impl Checkpoint {
     /// Records a failure of one photo.
     pub async fn note_failure(&self, failure: Failure) -> Result<(), CheckpointError> {
         self.verb(move |connection| {
+            remember::failure(connection, &failure)?;
             connection
                 .prepare_cached(
                     "UPDATE slots SET tries = ?2, due = ?3, parked = ?4, parked_pixels = ?5,
@@ -223,6 +201,60 @@ pub(super) fn hold(
         )?
         .execute(params![slot.0, draft.0, basis])
         .map(drop)
+}
+
+fn admit_one(
+    connection: &Connection,
+    site: &str,
+    run: RunNumber,
+    (kind, language): (SlotKind, &str),
+    listed: Listed,
+) -> rusqlite::Result<Admitted> {
+    let Listed { id, reading, news } = listed;
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO photos (site, photo, seen_run, pending) VALUES (?1, ?2, NULL, 1)
+         ON CONFLICT (site, photo) DO UPDATE SET photo = photo RETURNING id, seen_run",
+    )?;
+    let (row, seen): (i64, Option<i64>) = upsert.query_row(params![site, id.as_str()], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    let repeated = seen == Some(run.0);
+    if !repeated {
+        connection
+            .prepare_cached("UPDATE photos SET seen_run = ?2, gone = 0 WHERE id = ?1")?
+            .execute(params![row, run.0])?;
+    }
+    if let Some(reading) = &reading {
+        connection
+            .prepare_cached(
+                "UPDATE photos SET pending = 1
+                 WHERE id = ?1 AND (coalesce(alt, '') <> ?2 OR tag IS NOT ?3)",
+            )?
+            .execute(params![
+                row,
+                reading.alt_text(),
+                reading.tag.map(Tag::as_str)
+            ])?;
+    } else if news == News::Changed {
+        connection
+            .prepare_cached("UPDATE photos SET pending = 1 WHERE id = ?1")?
+            .execute([row])?;
+    }
+    let slot = connection
+        .prepare_cached(
+            "INSERT INTO slots (photo, kind, language) VALUES (?1, ?2, ?3)
+             ON CONFLICT (photo, kind, language) DO UPDATE SET kind = kind RETURNING id",
+        )?
+        .query_row(params![row, kind.as_str(), language], |row| row.get(0))
+        .map(SlotRow)?;
+    Ok(Admitted {
+        photo: id,
+        slot,
+        record: load_record(connection, slot)?,
+        listed: reading,
+        news,
+        repeated,
+    })
 }
 
 fn load_record(connection: &Connection, slot: SlotRow) -> rusqlite::Result<Record> {

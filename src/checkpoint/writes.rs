@@ -4,6 +4,7 @@ use super::{Checkpoint, CheckpointError, SlotRow};
 use crate::archive::{
     DraftId, ModelName, Moment, Owner, PhotoId, PixelVersion, Recipe, RunNumber, Tag, WriteId,
 };
+use crate::policy::{Landed, landed};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 /// A write about to be sent.
@@ -125,6 +126,36 @@ impl Checkpoint {
                 )?
                 .execute(params![write.0, why, at.0])
                 .map(drop)
+        })
+        .await
+    }
+
+    /// Confirms a write that was given up (its text was not on the site when we
+    /// looked) and that landed all the same: a site may still be at work on a
+    /// request whose sender was killed. Only writes newer than our text in force
+    /// count. Returns whether `text` is such a one.
+    pub async fn landed_late(
+        &self,
+        slot: SlotRow,
+        text: String,
+        at: Moment,
+    ) -> Result<bool, CheckpointError> {
+        self.verb(move |connection| {
+            let given_up: Vec<StoredWrite> = connection
+                .prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM {TABLES}
+                     WHERE writes.slot = ?1 AND writes.state = 'void'
+                     AND writes.id > coalesce(slots.write, 0) ORDER BY writes.id DESC"
+                ))?
+                .query_map([slot.0], stored)?
+                .collect::<rusqlite::Result<_>>()?;
+            let late = given_up.into_iter().find(|write| {
+                let became = landed(&write.before.0, &write.sent.0, write.sent.0.trim(), &text);
+                matches!(became, Landed::Exact | Landed::Cleaned)
+            });
+            let Some(late) = late else { return Ok(false) };
+            confirm(connection, late.id, &text, at)?;
+            Ok(true)
         })
         .await
     }

@@ -74,6 +74,12 @@ pub(super) enum Command {
     Fix(Fix),
     /// Show what is done, waiting, held and parked, and what it cost
     Status(Status),
+    /// Tell photo by photo how the archive stands, or what a run did
+    #[command(
+        after_help = "Examples:\n  altfill report\n  altfill report --html report.html\n  \
+                            altfill report --run 7 --csv > run-7.csv"
+    )]
+    Report(Report),
     /// Put back what a run changed
     Undo(Undo),
     /// Make machine-tagged texts ours (after a lost state file)
@@ -103,6 +109,9 @@ pub(super) struct Run {
     /// At most so many photos generated or written
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
+    /// Write what became of every photo to this file: .html, .csv or .json
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
     #[command(flatten)]
     pub(super) with: With,
 }
@@ -171,6 +180,22 @@ pub(super) struct Status {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Report {
+    /// Of this run instead of the archive
+    #[arg(long, value_name = "N")]
+    pub(super) run: Option<i64>,
+    /// Print JSON
+    #[arg(long, group = "form")]
+    pub(super) json: bool,
+    /// Print CSV, one line a photo
+    #[arg(long, group = "form")]
+    pub(super) csv: bool,
+    /// Write one HTML file that opens from disk
+    #[arg(long, group = "form", value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

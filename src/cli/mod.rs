@@ -9,6 +9,7 @@ mod log;
 mod models;
 mod output;
 mod progress;
+mod report;
 mod run;
 mod setup;
 mod signals;
@@ -63,6 +64,7 @@ async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
         Command::Undo(undo) => undo::undo(&global, undo, output).await,
         Command::Adopt(adopt) => adopt::adopt(&global, adopt, output).await,
         Command::Status(status) => status::status(&global, &status, output).await,
+        Command::Report(report) => report::report(&global, &report, output).await,
         Command::Models(models) => models::models(&global, &models, output).await,
     }
 }

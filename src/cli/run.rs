@@ -3,6 +3,7 @@
 use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
+use super::report;
 use super::setup::{Access, Setup};
 use crate::archive::{Mode, ModelName, Moment, PhotoId};
 use crate::pipeline::{self, Action, Plan};
@@ -36,6 +37,8 @@ async fn carry_out(
     args: args::Run,
     output: &Output,
 ) -> anyhow::Result<Exit> {
+    let file = args.report.as_deref().map(report::File::by_extension);
+    let file = file.transpose()?;
     let setup = Setup::new(global, Some(&args.with), output).await?;
     if let Some(from) = &narrow.from {
         check_writer(&setup, from).await?;
@@ -58,6 +61,9 @@ async fn carry_out(
         limit: args.limit,
         ..Plan::new(mode, &setup.settings)
     };
+    if let Some(file) = file {
+        return report::carry_out(&setup, plan, access, (args.with.json, output), &file).await;
+    }
     setup
         .carry_out(plan, access, args.with.json, output, pipeline::run)
         .await

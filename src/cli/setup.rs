@@ -97,7 +97,7 @@ impl Setup {
         signals::listen(stop.clone());
         let embedded = match settings.site.preset {
             Preset::Embedded => Some(start_embedded(&mut settings, output).await?),
-            Preset::Album => None,
+            _ => None,
         };
         // The embedded archive has a token of its own.
         let secrets = settings.secrets();

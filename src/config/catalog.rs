@@ -54,7 +54,7 @@ pub fn load_models(
     let mut models = entries::read(&source, &environment, &mut problems);
     if let Some(models) = &mut models {
         let token = raw.site.token_env.as_ref();
-        entries::withhold(models, token.map(|given| given.value.as_str()));
+        super::models::withhold(models, token.map(|given| given.value.as_str()));
     }
     problems.into_result()?;
 

@@ -100,24 +100,6 @@ pub(super) fn warnings(entry: &ModelEntry) -> Vec<String> {
     warnings
 }
 
-/// Says for each entry which variables hold secrets of others: the site's token
-/// and the keys of all other entries. What an entry names itself is its own.
-pub(super) fn withhold(models: &mut Models, token: Option<&str>) {
-    let secrets: BTreeSet<String> = models
-        .values()
-        .flat_map(|entry| entry.key_variables.iter().cloned())
-        .chain(token.map(str::to_owned))
-        .collect();
-    for entry in models.values_mut() {
-        let own = &entry.key_variables;
-        entry.withheld = secrets
-            .iter()
-            .filter(|name| !own.contains(name))
-            .cloned()
-            .collect();
-    }
-}
-
 /// One entry while it is read.
 struct EntryReader<'a> {
     name: Given<'a, &'a str>,

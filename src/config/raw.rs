@@ -25,15 +25,27 @@ pub(super) struct RawSite<'a> {
     pub(super) name: Option<Given<'a, String>>,
     pub(super) preset: Option<Given<'a, String>>,
     pub(super) base_url: Option<Given<'a, String>>,
+    pub(super) user: Option<Given<'a, String>>,
     pub(super) token_env: Option<Given<'a, String>>,
     pub(super) token_file: Option<Given<'a, String>>,
     pub(super) manifest: Option<Given<'a, String>>,
     pub(super) pixels: Option<RawPixels<'a>>,
+    pub(super) thumbnail: Option<Given<'a, String>>,
+    pub(super) page: Option<Given<'a, String>>,
     pub(super) concurrency: Option<Given<'a, u64>>,
     pub(super) requests_per_second: Option<Given<'a, f64>>,
     pub(super) recheck: Option<Given<'a, Duration>>,
+    pub(super) sweep: Option<Given<'a, Duration>>,
     pub(super) timeout: Option<Given<'a, Duration>>,
+    /// The keys that describe the site's API.
+    pub(super) description: Vec<(&'static str, Given<'a, &'a Value>)>,
 }
+
+/// Keys of `[site]` that describe its API; `site` knows what may be in them.
+pub(super) const DESCRIPTION: [&str; 12] = [
+    "set", "id", "auth", "probe", "list", "read", "update", "fields", "image", "tag", "join",
+    "errors",
+];
 
 /// `site.pixels`: text or a table.
 pub(super) enum RawPixels<'a> {
@@ -101,6 +113,7 @@ fn wrong_table(key: &str) -> Option<String> {
                 "name",
                 "preset",
                 "base_url",
+                "user",
                 "token_env",
                 "token_file",
                 "manifest",
@@ -129,17 +142,25 @@ impl<'a> RawSite<'a> {
             name: table.text("name", problems),
             preset: table.text("preset", problems),
             base_url: table.text("base_url", problems),
+            user: table.text("user", problems),
             token_env: table.text("token_env", problems),
             token_file: table.text("token_file", problems),
             manifest: table.text("manifest", problems),
             pixels: RawPixels::read(table, problems),
+            thumbnail: table.text("thumbnail", problems),
+            page: table.text("page", problems),
             concurrency: table.whole("concurrency", problems),
             requests_per_second: table.number("requests_per_second", problems),
             recheck: table.duration("recheck", problems),
+            sweep: table.duration("sweep", problems),
             timeout: table.duration("timeout", problems),
+            description: DESCRIPTION
+                .into_iter()
+                .filter_map(|key| Some((key, table.node(key)?)))
+                .collect(),
         };
         table.done(problems, |key| {
-            let secret = ["token", "password", "api_key", "auth"].contains(&key);
+            let secret = ["token", "password", "api_key"].contains(&key);
             secret.then(|| {
                 "name the variable that holds it in `token_env`, or its file in `token_file`"
                     .to_owned()

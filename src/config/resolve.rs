@@ -42,7 +42,7 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     let mut models = entries::read(&models_file, &environment, &mut problems);
     if let Some(models) = &mut models {
         let token = raw.site.token_env.as_ref();
-        entries::withhold(models, token.map(|given| given.value.as_str()));
+        super::models::withhold(models, token.map(|given| given.value.as_str()));
     }
     let parts = site::Parts {
         raw: &raw.site,
@@ -74,6 +74,10 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     };
     let notes: Vec<String> = settings.used_models().flat_map(entries::warnings).collect();
     settings.warnings.extend(notes);
+    let edges = settings.used_models().map(|entry| entry.image.long_edge);
+    if let Some(edge) = edges.max() {
+        settings.site.image_edge = edge;
+    }
     Ok(settings)
 }
 

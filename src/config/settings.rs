@@ -56,6 +56,14 @@ pub enum Preset {
     Album,
     /// The archive inside the program, speaking the album API on loopback.
     Embedded,
+    /// WordPress' own REST API.
+    WordPress,
+    /// Drupal's core JSON:API.
+    DrupalJsonApi,
+    /// Strapi's media library.
+    Strapi,
+    /// Nothing but what the settings describe.
+    Rest,
 }
 
 /// Where the list of photos comes from.
@@ -77,6 +85,8 @@ pub enum PixelSource {
     Url(String),
     /// A directory with `{album}/{name}.(jpg|jpeg|png|gif|webp|…)`.
     Dir(PathBuf),
+    /// Where the site says, with each photo.
+    Site,
 }
 
 /// The site, as configured.
@@ -89,6 +99,12 @@ pub struct SiteSettings {
     /// Scheme, host, port and path below which the API lives; no trailing slash
     /// is needed. For the embedded preset it is set once its server listens.
     pub base_url: Url,
+    /// Keys of the preset's description that are said otherwise, or all of it.
+    pub description: serde_json::Map<String, serde_json::Value>,
+    /// The line of the settings file on which each of those keys stands.
+    pub lines: Vec<(String, usize)>,
+    /// The account, where the credential is its password.
+    pub user: Option<String>,
     /// The credential, where the site needs one.
     pub token: Option<SecretString>,
     /// Where the credential comes from, in words for people.
@@ -97,14 +113,41 @@ pub struct SiteSettings {
     pub manifest: Option<Manifest>,
     /// Where pixels come from.
     pub pixels: PixelSource,
+    /// Where reports find a small image of a photo, as a URL template like that
+    /// of `pixels`.
+    pub thumbnail: Option<String>,
+    /// Where reports find the page of a photo, as a URL template.
+    pub page: Option<String>,
     /// Site requests in flight.
     pub concurrency: usize,
     /// Site requests a second; `None` means no limit.
     pub requests_per_second: Option<f64>,
     /// How long a settled photo is spared the look at the site.
     pub recheck: Duration,
+    /// How often all photos are listed, where the site can list what changed.
+    pub sweep: Duration,
+    /// The longer side in pixels that models want at most.
+    pub image_edge: u32,
     /// How long one request may take.
     pub timeout: Duration,
+}
+
+impl SiteSettings {
+    /// A message about a key of the description, such as `list.paging`, with the
+    /// line on which it stands, or the table that it would stand in.
+    pub fn placed(&self, key: &str, message: &str) -> String {
+        let known = |key: &str| self.lines.iter().find(|(name, _)| name == key);
+        let mut near = key;
+        loop {
+            if let Some((_, line)) = known(near) {
+                return format!("{message} (line {line} of the settings)");
+            }
+            match near.rsplit_once(['.', '[']) {
+                Some((outer, _)) => near = outer,
+                None => return message.to_owned(),
+            }
+        }
+    }
 }
 
 /// Which facts about a photo go to a model.

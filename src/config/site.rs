@@ -5,8 +5,9 @@ use super::environment::Environment;
 use super::error::{Problems, Remark};
 use super::layers::{Needs, count, length};
 use super::raw::{RawPixels, RawSite};
-use super::reader::{Given, did_you_mean};
+use super::reader::{Given, Origin, did_you_mean};
 use super::source::is_variable_name;
+use super::tree::{Place, Value};
 use super::{Manifest, PixelSource, Preset, SiteSettings};
 use crate::archive::SiteName;
 use secrecy::SecretString;
@@ -14,7 +15,14 @@ use std::path::Path;
 use std::time::Duration;
 use url::Url;
 
-const PRESETS: [(&str, Preset); 2] = [("album", Preset::Album), ("embedded", Preset::Embedded)];
+const PRESETS: [(&str, Preset); 6] = [
+    ("album", Preset::Album),
+    ("embedded", Preset::Embedded),
+    ("wordpress", Preset::WordPress),
+    ("drupal-jsonapi", Preset::DrupalJsonApi),
+    ("strapi", Preset::Strapi),
+    ("rest", Preset::Rest),
+];
 
 const CONCURRENCY: (u64, u64) = (1, 1024);
 const RECHECK: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(86_400 * 3650));
@@ -34,8 +42,8 @@ pub(super) fn resolve(parts: &Parts<'_>, problems: &mut Problems) -> Option<Reso
         None => Preset::Album,
     };
     let mut resolved = match preset {
-        Preset::Album => parts.album(problems)?,
         Preset::Embedded => parts.embedded(),
+        other => parts.remote(other, problems)?,
     };
     let settings = &mut resolved.settings;
     if let Some(name) = &raw.name {
@@ -52,10 +60,25 @@ pub(super) fn resolve(parts: &Parts<'_>, problems: &mut Problems) -> Option<Reso
     if let Some(recheck) = &raw.recheck {
         settings.recheck = length(recheck.clone(), RECHECK, problems)?;
     }
+    settings.thumbnail = link(raw.thumbnail.as_ref(), problems);
+    settings.page = link(raw.page.as_ref(), problems);
+    if let Some(sweep) = &raw.sweep {
+        settings.sweep = length(sweep.clone(), RECHECK, problems)?;
+    }
     if let Some(timeout) = &raw.timeout {
         settings.timeout = length(timeout.clone(), TIMEOUT, problems)?;
     }
     Some(resolved)
+}
+
+/// A template for links in reports; one that can't work is noted and left out.
+fn link(given: Option<&Given<'_, String>>, problems: &mut Problems) -> Option<String> {
+    let given = given?;
+    if let Err(what) = pixel_template(&given.value) {
+        given.refuse(problems, what);
+        return None;
+    }
+    Some(given.value.clone())
 }
 
 fn preset(given: &Given<'_, String>, problems: &mut Problems) -> Option<Preset> {
@@ -99,8 +122,11 @@ impl Parts<'_> {
             ("token_file", raw.token_file.is_some()),
             ("manifest", raw.manifest.is_some()),
             ("pixels", raw.pixels.is_some()),
+            ("user", raw.user.is_some()),
         ];
-        let warnings = ignored.into_iter().filter(|(_, set)| *set).map(|(key, _)| {
+        let described = raw.description.iter().map(|(key, _)| (*key, true));
+        let ignored = ignored.into_iter().chain(described);
+        let warnings = ignored.filter(|(_, set)| *set).map(|(key, _)| {
             format!(
                 "site.{key} has no effect while site.preset is \"embedded\"; for your own site \
                  set it to \"album\""
@@ -117,19 +143,20 @@ impl Parts<'_> {
         }
     }
 
-    fn album(&self, problems: &mut Problems) -> Option<Resolved> {
+    fn remote(&self, preset: Preset, problems: &mut Problems) -> Option<Resolved> {
         // All of it is looked at before giving up, to name all problems at once.
         let url = self.base_url(problems);
         let (pixels, manifest, token) = match self.needs {
             Needs::Site => (
-                self.pixels(problems),
-                self.manifest(problems),
+                self.pixels(preset, problems),
+                self.manifest(preset, problems),
                 self.token(problems),
             ),
-            // Not even looked at: a command that never talks to the site is
+            // Not even checked: a command that never talks to the site is
             // not to be stopped by what only the site needs.
-            Needs::Name => (Some(PixelSource::Url(String::new())), Ok(None), Ok(None)),
+            Needs::Name => (Some(self.pixels_as_written()), Ok(None), Ok(None)),
         };
+        let described = self.described(problems);
         let url = url?;
         let name = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -145,7 +172,11 @@ impl Parts<'_> {
         Some(Resolved {
             warnings,
             settings: SiteSettings {
+                preset,
                 base_url: url,
+                description: described?,
+                lines: self.lines(),
+                user: self.raw.user.as_ref().map(|given| given.value.clone()),
                 token: token.ok()?,
                 token_from: self.token_from(),
                 manifest: manifest.ok()?,
@@ -167,7 +198,48 @@ impl Parts<'_> {
         None
     }
 
-    fn pixels(&self, problems: &mut Problems) -> Option<PixelSource> {
+    /// Where a report may link to, if it is there; it fetches nothing.
+    fn pixels_as_written(&self) -> PixelSource {
+        match &self.raw.pixels {
+            Some(RawPixels::Url(given)) if pixel_template(&given.value).is_ok() => {
+                PixelSource::Url(given.value.clone())
+            }
+            Some(RawPixels::Dir(given)) => PixelSource::Dir(self.directory.join(&given.value)),
+            _ => PixelSource::Url(String::new()),
+        }
+    }
+
+    /// The keys that describe the site's API. What they say is checked where it
+    /// is understood.
+    fn described(
+        &self,
+        problems: &mut Problems,
+    ) -> Option<serde_json::Map<String, serde_json::Value>> {
+        let mut described = serde_json::Map::new();
+        for (key, given) in &self.raw.description {
+            let Some(value) = given.value.to_json() else {
+                given.refuse(problems, "holds a date or a number that JSON can't say");
+                return None;
+            };
+            described.insert((*key).to_owned(), value);
+        }
+        Some(described)
+    }
+
+    fn lines(&self) -> Vec<(String, usize)> {
+        let mut lines = Vec::new();
+        for (key, given) in &self.raw.description {
+            let Origin::File(mark) = &given.origin else {
+                continue;
+            };
+            let line = |place: &Place| mark.source.show(place, "").line;
+            lines.push(((*key).to_owned(), line(&mark.place)));
+            note_lines(key, given.value, &line, &mut lines);
+        }
+        lines
+    }
+
+    fn pixels(&self, preset: Preset, problems: &mut Problems) -> Option<PixelSource> {
         match &self.raw.pixels {
             Some(RawPixels::Url(given)) => match pixel_template(&given.value) {
                 Ok(()) => Some(PixelSource::Url(given.value.clone())),
@@ -191,6 +263,7 @@ impl Parts<'_> {
                 None
             }
             Some(RawPixels::Unusable) => None,
+            None if preset != Preset::Album => Some(PixelSource::Site),
             None => {
                 let remark = Remark::new("`site.pixels` is missing: where are the images?").hint(
                     "under [site] add pixels = \"/files/{album}/{name}.jpg\" for images on the \
@@ -203,9 +276,9 @@ impl Parts<'_> {
     }
 
     /// `Err` means that a problem was noted.
-    fn manifest(&self, problems: &mut Problems) -> Result<Option<Manifest>, ()> {
+    fn manifest(&self, preset: Preset, problems: &mut Problems) -> Result<Option<Manifest>, ()> {
         let Some(given) = &self.raw.manifest else {
-            if let Some(RawPixels::Url(_)) = &self.raw.pixels {
+            if let (Preset::Album, Some(RawPixels::Url(_))) = (preset, &self.raw.pixels) {
                 let remark = Remark::new("`site.manifest` is missing: which photos are there?")
                     .hint(
                         "under [site] add manifest = \"photos.txt\", a file with one album/name a \
@@ -300,6 +373,22 @@ impl Parts<'_> {
     }
 }
 
+/// Notes the line of every key below a value, under its whole path.
+fn note_lines(
+    path: &str,
+    value: &Value,
+    line: &impl Fn(&Place) -> usize,
+    lines: &mut Vec<(String, usize)>,
+) {
+    if let Value::Table(fields) = value {
+        for field in fields {
+            let path = format!("{path}.{}", field.name);
+            lines.push((path.clone(), line(&field.place)));
+            note_lines(&path, &field.node.value, line, lines);
+        }
+    }
+}
+
 fn shown_directory(directory: &Path) -> String {
     if directory.as_os_str().is_empty() {
         return "this directory".to_owned();
@@ -312,13 +401,20 @@ fn defaults(name: SiteName) -> SiteSettings {
         name,
         preset: Preset::Album,
         base_url: Url::parse("http://127.0.0.1/").expect("the address is valid"),
+        description: serde_json::Map::new(),
+        lines: Vec::new(),
+        user: None,
         token: None,
         token_from: None,
         manifest: None,
         pixels: PixelSource::Url(String::new()),
+        thumbnail: None,
+        page: None,
         concurrency: 4,
         requests_per_second: None,
         recheck: Duration::from_secs(7 * 86_400),
+        sweep: Duration::from_secs(7 * 86_400),
+        image_edge: 1024,
         timeout: Duration::from_secs(30),
     }
 }

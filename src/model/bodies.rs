@@ -163,7 +163,7 @@ fn private_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Sends on behalf of a call: what is [`request`]ed and [`replied`] meanwhile is
+/// Sends on behalf of a call: what is requested and replied meanwhile is
 /// kept under its number.
 pub async fn keeping<F: Future>(bodies: Option<&Arc<Bodies>>, id: CallId, send: F) -> F::Output {
     let Some(bodies) = bodies else {

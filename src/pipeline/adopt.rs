@@ -118,7 +118,7 @@ async fn one(shared: &Shared, photo: PhotoId) -> Result<(), CheckpointError> {
         }
     };
     let plan = &shared.plan;
-    let photos = vec![photo.clone()];
+    let photos = vec![photo.clone().into()];
     let admitted = shared
         .checkpoint
         .admit(shared.run, photos, plan.kind, &plan.language)

@@ -49,6 +49,23 @@ enum Verdictless {
     End(Answer),
 }
 
+/// What one photo has seen of a model.
+#[derive(Default)]
+struct Seen {
+    outages: u32,
+    strikes: u32,
+}
+
+/// Whether an outage looks like one photo's doing.
+#[derive(Clone, Copy)]
+enum Suspicious {
+    No,
+    /// Other photos fared well since.
+    Others,
+    /// It has happened to this photo again and again.
+    Again,
+}
+
 impl Question<'_> {
     /// Asks until there is an answer. A reply that ended at its cap is asked for
     /// once more with a larger one; where that can't be done, it is the answer.
@@ -84,7 +101,7 @@ impl Question<'_> {
             photo: Some((self.slot, self.photo)),
             key: Some(&self.ask.key),
         };
-        let (mut outages, mut strikes) = (0, 0);
+        let mut seen = Seen::default();
         loop {
             if shared.stop.asked() {
                 return Ok(Answer::Stopped);
@@ -110,17 +127,10 @@ impl Question<'_> {
                 Ending::Photo(why) | Ending::Settings(why) if cap.is_some() => {
                     return Ok(Answer::Photo(why));
                 }
-                Ending::Photo(why) => self.blame(shared, why, attempt.sent).await?,
+                Ending::Photo(why) => self.blame(shared, why).await?,
                 Ending::Outage(why) => {
-                    outages += 1;
-                    match self.suspect(shared, why, &attempt, outages).await? {
-                        // The model is well, and this photo failed all the same.
-                        Verdictless::End(Answer::Photo(_)) if strikes + 1 < STRIKES => {
-                            strikes += 1;
-                            Verdictless::Again
-                        }
-                        next => next,
-                    }
+                    seen.outages += 1;
+                    self.outage(shared, why, &attempt, &mut seen).await?
                 }
                 ending => everybodys(shared, self.member, ending),
             };
@@ -142,40 +152,59 @@ impl Question<'_> {
         shared.checkpoint.price_call(*call, worth).await
     }
 
-    /// An outage may be the photo's doing: a server that crashes on one image
-    /// says the same as one that is down. Only an outage that the model itself
-    /// answered counts; a request that found no connection says nothing.
-    async fn suspect(
+    /// What an outage means for this photo.
+    async fn outage(
         &self,
         shared: &Shared,
         why: String,
         attempt: &Attempt,
-        outages: u32,
+        seen: &mut Seen,
     ) -> Result<Verdictless, CheckpointError> {
-        let well = self.member.good_since(attempt.sent);
-        if attempt.reached && (well || outages >= OUTAGES_OF_ONE_PHOTO) {
-            self.blame(shared, why, attempt.sent).await
+        let suspicious = self.suspicious(attempt, seen.outages);
+        let more = seen.strikes + 1 < STRIKES;
+        Ok(match (suspicious, more) {
+            (Suspicious::No, _) => trouble(shared, self.member, None, &why),
+            // Others fared well meanwhile, so there is nothing to wait for.
+            (Suspicious::Others, true) => {
+                seen.strikes += 1;
+                Verdictless::Again
+            }
+            (_, more) => match self.blame(shared, why).await? {
+                Verdictless::End(Answer::Photo(_)) if more => {
+                    seen.strikes += 1;
+                    Verdictless::Again
+                }
+                next => next,
+            },
+        })
+    }
+
+    /// An outage may be the photo's doing: a server that crashes on one image
+    /// says the same as one that is down. Only an outage that the model itself
+    /// answered counts; a request that found no connection says nothing.
+    fn suspicious(&self, attempt: &Attempt, outages: u32) -> Suspicious {
+        if !attempt.reached {
+            Suspicious::No
+        } else if self.member.good_since(attempt.sent) {
+            Suspicious::Others
+        } else if outages >= OUTAGES_OF_ONE_PHOTO {
+            Suspicious::Again
         } else {
-            Ok(trouble(shared, self.member, None, &why))
+            Suspicious::No
         }
     }
 
     /// A failure that looks like the photo's is charged to it only once the
-    /// model has shown, after that call was sent, that it is well: by another
-    /// reply, or by describing the built-in test image.
-    async fn blame(
-        &self,
-        shared: &Shared,
-        why: String,
-        sent: Instant,
-    ) -> Result<Verdictless, CheckpointError> {
+    /// model has shown, by a call that was sent after that failure, that it is
+    /// well: by another reply, or by describing the built-in test image. Replies
+    /// that were under way meanwhile prove nothing: the model may have broken
+    /// between two requests that were sent at the same time.
+    async fn blame(&self, shared: &Shared, why: String) -> Result<Verdictless, CheckpointError> {
         let member = self.member;
-        if member.good_since(sent) {
-            return Ok(Verdictless::End(Answer::Photo(why)));
-        }
+        let failed = Instant::now();
         // One test at a time: its result serves everybody who waits for it.
         let _probing = member.probing.lock().await;
-        if member.good_since(sent) {
+        if member.good_since(failed) {
             return Ok(Verdictless::End(Answer::Photo(why)));
         }
         if member.down().is_some() {
@@ -242,11 +271,10 @@ fn trouble(shared: &Shared, member: &Member, asked: Option<Duration>, why: &str)
         }
         Trouble::Waits => Verdictless::Again,
         Trouble::Down => {
+            // Everybody who waited for it finds out by himself.
             if member.set_down(Down::Outage(why.to_owned())) {
-                shared.notice(format!(
-                    "giving up on {} for this run: {why}",
-                    member.entry.name
-                ));
+                let name = &member.entry.name;
+                shared.notice(format!("giving up on {name} for this run: {why}"));
             }
             Verdictless::End(Answer::Next)
         }

@@ -4,7 +4,8 @@ use super::chain::{Down, Member};
 use super::shared::Shared;
 use super::{Event, Fatal, Why};
 use crate::archive::{
-    CallId, DraftKey, Ended, Ending, Finish, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd,
+    CallId, DraftKey, Ended, Ending, Finish, Moment, PhotoId, Purpose, RawReply, Unanswered, Usage,
+    Usd,
 };
 use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow, Worth};
 use crate::model::{self, Conversation, bodies};
@@ -164,9 +165,7 @@ async fn enter<'a>(
             ready.await
         }
     };
-    if let Err(ending) = ready {
-        return Err(ending);
-    }
+    ready?;
     Ok(Entered {
         turn,
         _lease: lease,
@@ -216,43 +215,7 @@ impl Arrival<'_> {
         let checkpoint = &shared.checkpoint;
         let mut outcome = None;
         let (ending, usage, cost) = match reply {
-            Ok(raw) => {
-                checkpoint
-                    .record_reply(self.call, &raw, Moment::now())
-                    .await?;
-                let ending = member.model.judge(&raw);
-                if let Ending::Done(reply) = &ending {
-                    member.good(self.sent);
-                    if let Some(notice) = member.another(reply.model.as_deref()) {
-                        shared.notice(notice);
-                    }
-                    let used = reply.usage.map(|usage| usage.input + usage.output);
-                    member.pace.succeeded(self.tokens, used);
-                    // A priced model that counts no tokens is booked at the estimate.
-                    let cost = reply
-                        .usage
-                        .map_or(self.estimate, |usage| member.cost(usage));
-                    let worth = Worth {
-                        usage: reply.usage,
-                        cost,
-                        answered: reply.model.clone(),
-                    };
-                    checkpoint.price_call(self.call, worth).await?;
-                    (ending.clone(), reply.usage, cost)
-                } else if (200..300).contains(&raw.status) {
-                    // No error by its status, and no text all the same: most
-                    // probably one was made, and has to be paid for.
-                    let worth = Worth {
-                        usage: None,
-                        cost: self.estimate,
-                        answered: None,
-                    };
-                    checkpoint.price_call(self.call, worth).await?;
-                    (ending, None, self.estimate)
-                } else {
-                    (ending, None, None)
-                }
-            }
+            Ok(raw) => self.judge(shared, member, &raw).await?,
             Err(Unanswered::NotSent(why)) => {
                 outcome = Some("not_sent");
                 let outcome = CallOutcome::Failed { error: why.clone() };
@@ -297,6 +260,48 @@ impl Arrival<'_> {
             problem,
         });
         Ok(ending)
+    }
+
+    /// Records a reply, judges it, and records what it was worth.
+    async fn judge(
+        &self,
+        shared: &Shared,
+        member: &Member,
+        raw: &RawReply,
+    ) -> Result<(Ending, Option<Usage>, Option<Usd>), CheckpointError> {
+        let checkpoint = &shared.checkpoint;
+        checkpoint
+            .record_reply(self.call, raw, Moment::now())
+            .await?;
+        let ending = member.model.judge(raw);
+        let worth = match &ending {
+            Ending::Done(reply) => {
+                member.good(self.sent);
+                if let Some(notice) = member.another(reply.model.as_deref()) {
+                    shared.notice(notice);
+                }
+                let used = reply.usage.map(|usage| usage.input + usage.output);
+                member.pace.succeeded(self.tokens, used);
+                // A priced model that counts no tokens is booked at the estimate.
+                let cost = reply.usage.map_or(self.estimate, |used| member.cost(used));
+                Worth {
+                    usage: reply.usage,
+                    cost,
+                    answered: reply.model.clone(),
+                }
+            }
+            // No error by its status, and no text all the same: most probably
+            // one was made, and has to be paid for.
+            Ending::Outage(_) | Ending::Photo(_) if (200..300).contains(&raw.status) => Worth {
+                usage: None,
+                cost: self.estimate,
+                answered: None,
+            },
+            _ => return Ok((ending, None, None)),
+        };
+        let (usage, cost) = (worth.usage, worth.cost);
+        checkpoint.price_call(self.call, worth).await?;
+        Ok((ending, usage, cost))
     }
 }
 

@@ -1,10 +1,11 @@
-//! List: the site's photos, taken into the run in small groups.
+//! List: the site's photos, taken into the run in small groups; and what the last
+//! run left to do, where only the changes of the site are listed.
 
 use super::shared::Shared;
 use super::{Event, Outcome};
-use crate::archive::PhotoId;
-use crate::checkpoint::Admitted;
-use crate::site::SiteError;
+use crate::archive::{Listed, Mode, Moment, PhotoId};
+use crate::checkpoint::{Admitted, CheckpointError, Swept};
+use crate::site::{Extent, SiteError};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use std::sync::Arc;
@@ -14,53 +15,154 @@ use tokio::sync::mpsc::Sender;
 /// enough that memory stays flat.
 const GROUP: usize = 64;
 
+/// Why the listing can't go on; whoever is to know has been told.
+struct Over;
+
 /// Hands every photo of the listing to `look`, until the run stops.
 pub(super) async fn list(shared: Arc<Shared>, output: Sender<Admitted>) {
-    let plan = &shared.plan;
-    let listing: BoxStream<'static, Result<PhotoId, SiteError>> = if plan.ids.is_empty() {
-        shared.site.list()
-    } else {
-        stream::iter(plan.ids.clone()).map(Ok).boxed()
+    let mut intake = Intake {
+        shared: &shared,
+        output,
+        listed: 0,
     };
-    let mut groups = listing.ready_chunks(GROUP);
-    let mut listed = 0;
-    loop {
-        let group = tokio::select! {
-            biased;
-            () = shared.stop.soft().cancelled() => return,
-            group = groups.next() => group,
+    if intake.all().await.is_ok() {
+        shared.emit(&Event::Listed(intake.listed));
+    }
+}
+
+struct Intake<'s> {
+    shared: &'s Shared,
+    output: Sender<Admitted>,
+    listed: u64,
+}
+
+impl Intake<'_> {
+    async fn all(&mut self) -> Result<(), Over> {
+        let shared = self.shared;
+        let plan = &shared.plan;
+        if !plan.ids.is_empty() {
+            let named = stream::iter(plan.ids.clone()).map(|id| Ok(Listed::from(id)));
+            return self.take(named.boxed()).await;
+        }
+        let extent = extent(shared).await.map_err(|error| self.broken(&error))?;
+        let swept = match extent {
+            Extent::All => Swept::All,
+            Extent::Since(_) => Swept::Changes,
         };
-        let Some(group) = group else { break };
-        let mut photos = Vec::with_capacity(group.len());
-        for item in group {
-            match item {
-                Ok(photo) => photos.push(photo),
-                Err(error) if shared.site_ends_the_run(&error) => return,
-                Err(error) => {
-                    listed += 1;
-                    unusable(&shared, &error);
+        self.take(shared.site.list(extent)).await?;
+        if !shared.site.traits().lists_changes {
+            return Ok(());
+        }
+        // Every listed photo is recorded now, and pending until it is looked at:
+        // whatever happens from here on, the next listing may begin here.
+        let (mark, key) = (shared.site.mark(), shared.site.listing_key().to_owned());
+        let noted = shared
+            .checkpoint
+            .note_listing(mark, key, swept, Moment::now());
+        noted.await.map_err(|error| self.broken(&error))?;
+        match swept {
+            Swept::All => Ok(()),
+            Swept::Changes => self.left_over().await,
+        }
+    }
+
+    /// What failed, was held or was not reached: the site sees no change there.
+    async fn left_over(&mut self) -> Result<(), Over> {
+        let plan = &self.shared.plan;
+        let mut after = None;
+        loop {
+            let page = self
+                .shared
+                .checkpoint
+                .left_over(plan.kind, &plan.language, after, GROUP);
+            let page = page.await.map_err(|error| self.broken(&error))?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            self.admit(page.into_iter().map(Listed::from).collect())
+                .await?;
+        }
+    }
+
+    async fn take(
+        &mut self,
+        listing: BoxStream<'static, Result<Listed, SiteError>>,
+    ) -> Result<(), Over> {
+        let shared = self.shared;
+        let mut groups = listing.ready_chunks(GROUP);
+        loop {
+            let group = tokio::select! {
+                biased;
+                () = shared.stop.soft().cancelled() => return Err(Over),
+                group = groups.next() => group,
+            };
+            let Some(group) = group else { return Ok(()) };
+            let mut photos = Vec::with_capacity(group.len());
+            for item in group {
+                match item {
+                    Ok(photo) => photos.push(photo),
+                    Err(error) if shared.site_ends_the_run(&error) => return Err(Over),
+                    Err(error) => {
+                        self.listed += 1;
+                        unusable(shared, &error);
+                    }
                 }
             }
+            self.admit(photos).await?;
         }
+    }
+
+    async fn admit(&mut self, photos: Vec<Listed>) -> Result<(), Over> {
+        let shared = self.shared;
+        let plan = &shared.plan;
         let admitted = shared
             .checkpoint
-            .admit(shared.run, photos, plan.kind, &plan.language)
-            .await;
-        let admitted = match admitted {
-            Ok(admitted) => admitted,
-            Err(error) => return shared.stop.broken_state(&error),
-        };
+            .admit(shared.run, photos, plan.kind, &plan.language);
+        let admitted = admitted.await.map_err(|error| self.broken(&error))?;
         for photo in admitted {
             if photo.repeated {
                 continue;
             }
-            listed += 1;
-            if output.send(photo).await.is_err() {
-                return;
-            }
+            self.listed += 1;
+            self.output.send(photo).await.map_err(|_| Over)?;
         }
+        Ok(())
     }
-    shared.emit(&Event::Listed(listed));
+
+    fn broken(&self, error: &CheckpointError) -> Over {
+        self.shared.stop.broken_state(error);
+        Over
+    }
+}
+
+/// Whether all photos are listed, or only what changed. Only a backfill can do
+/// with the changes: an upgrade looks for photos that nobody has touched. And so
+/// many may be left over that reading them one by one costs more than listing
+/// everything does.
+async fn extent(shared: &Shared) -> Result<Extent, CheckpointError> {
+    let plan = &shared.plan;
+    if plan.mode != Mode::Backfill || !shared.site.traits().lists_changes {
+        return Ok(Extent::All);
+    }
+    let Some(last) = shared.checkpoint.last_listing().await? else {
+        return Ok(Extent::All);
+    };
+    let now = Moment::now();
+    let due = last.swept > now || now >= last.swept.plus(plan.sweep);
+    if due || last.key != shared.site.listing_key() {
+        return Ok(Extent::All);
+    }
+    let (known, left) = shared
+        .checkpoint
+        .known_and_left(plan.kind, &plan.language)
+        .await?;
+    let pages = known.div_ceil(shared.site.page_size().max(1));
+    Ok(if left < pages {
+        Extent::Since(last.mark)
+    } else {
+        Extent::All
+    })
 }
 
 /// A line of the listing that names no photo: said once, counted as a failure,

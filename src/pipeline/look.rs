@@ -5,16 +5,17 @@ use super::limit::Place;
 use super::shared::Shared;
 use super::{Event, Outcome, Why};
 use crate::archive::{
-    Context, ContextField, Fingerprint, Mode, Moment, Owner, PixelVersion, Reading, Skip,
+    Context, ContextField, Fingerprint, Mode, Moment, News, Owner, PixelVersion, Reading, Record,
+    Skip, Tag,
 };
-use crate::checkpoint::{Admitted, Look};
+use crate::checkpoint::{Admitted, CheckpointError, Look, SlotRow};
 use crate::policy;
 use crate::site::SiteError;
 use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 
 /// Works on one photo; hands it on if a text is wanted.
-pub(super) async fn look(shared: Arc<Shared>, admitted: Admitted, output: Sender<Looked>) {
+pub(super) async fn look(shared: Arc<Shared>, mut admitted: Admitted, output: Sender<Looked>) {
     let photo = admitted.photo.clone();
     if shared.stop.asked() {
         return shared.leave(photo, Outcome::NotReached);
@@ -22,8 +23,19 @@ pub(super) async fn look(shared: Arc<Shared>, admitted: Admitted, output: Sender
     if !shared.plan.selects(&photo) {
         return shared.leave(photo, Outcome::Skipped(Skip::Excluded));
     }
-    if let Some(skip) = spared(&shared, &admitted) {
-        return shared.leave(photo, Outcome::Skipped(skip));
+    let listed = admitted.listed.take();
+    let settled = match &listed {
+        Some(reading) => settled_by_list(&shared, &mut admitted, reading).await,
+        None if admitted.news == News::Changed => Ok(None),
+        None => Ok(spared(&shared, &admitted)),
+    };
+    match settled {
+        Ok(Some(skip)) => return shared.leave(photo, Outcome::Skipped(skip)),
+        Ok(None) => {}
+        Err(error) => {
+            shared.stop.broken_state(&error);
+            return shared.leave(photo, Outcome::NotReached);
+        }
     }
     let read = tokio::select! {
         read = shared.site.read(&photo) => read,
@@ -41,6 +53,13 @@ pub(super) async fn look(shared: Arc<Shared>, admitted: Admitted, output: Sender
 async fn unread(shared: &Shared, admitted: Admitted, error: SiteError) {
     if shared.site_ends_the_run(&error) {
         return shared.leave(admitted.photo, Outcome::NotReached);
+    }
+    if matches!(error, SiteError::Missing(_)) && shared.site.traits().lists {
+        let noted = shared.checkpoint.note_gone(&admitted.photo).await;
+        if let Err(error) = noted {
+            shared.stop.broken_state(&error);
+        }
+        return shared.leave(admitted.photo, Outcome::Skipped(Skip::Gone));
     }
     // A photo that could not even be read took no place, so one is taken and
     // given back by the common way of failing.
@@ -66,6 +85,58 @@ fn spared(shared: &Shared, admitted: &Admitted) -> Option<Skip> {
     policy::spared(&asked, &admitted.record, shared.plan.recheck)
 }
 
+/// Whether what the listing says of a photo is enough to leave it alone, so that
+/// it need not be read. A photo that a text is wanted for is read all the same: a
+/// listing may tell less than a photo does.
+async fn settled_by_list(
+    shared: &Shared,
+    admitted: &mut Admitted,
+    reading: &Reading,
+) -> Result<Option<Skip>, CheckpointError> {
+    if matches!(shared.plan.mode, Mode::Fix) {
+        return Ok(None);
+    }
+    shared.strange.understood();
+    let record = &admitted.record;
+    let owner = policy::owner(reading.alt_text(), reading.tag, record, &admitted.photo);
+    if let Some(known) = late(shared, admitted.slot, (reading, owner), record).await? {
+        admitted.record = known;
+        return Ok(None);
+    }
+    let unchanged = record
+        .look
+        .as_ref()
+        .is_some_and(|look| look.owner == owner && look.alt == reading.alt_text());
+    if unchanged && let Some(skip) = spared(shared, admitted) {
+        return Ok(Some(skip));
+    }
+    let cleared = policy::cleared(reading.alt_text(), record);
+    let judged = crate::archive::Record {
+        cleared,
+        ..record.clone()
+    };
+    let waits = owner == Owner::Nobody && (judged.parked.is_some() || judged.held.is_some());
+    let replaceable = owner == Owner::Ours && reading.pixels.is_none();
+    if waits || replaceable {
+        return Ok(None);
+    }
+    let now = Moment::now();
+    let asked = shared.asked(now, reading.pixels.as_ref(), "");
+    let Err(skip) = policy::wanted(owner, &asked, &judged) else {
+        return Ok(None);
+    };
+    let look = Look {
+        slot: admitted.slot,
+        reading: reading.clone(),
+        owner,
+        cleared,
+        for_good: false,
+        at: now,
+    };
+    shared.checkpoint.note_look(look).await?;
+    Ok(Some(skip))
+}
+
 async fn decide(shared: Arc<Shared>, admitted: Admitted, reading: Reading, output: Sender<Looked>) {
     let Admitted {
         photo,
@@ -75,7 +146,18 @@ async fn decide(shared: Arc<Shared>, admitted: Admitted, reading: Reading, outpu
     } = admitted;
     let now = Moment::now();
     let text = reading.alt_text();
-    let owner = policy::owner(text, reading.tag, &record, &photo);
+    let mut owner = policy::owner(text, reading.tag, &record, &photo);
+    match late(&shared, slot, (&reading, owner), &record).await {
+        Ok(Some(known)) => {
+            record = known;
+            owner = policy::owner(text, reading.tag, &record, &photo);
+        }
+        Ok(None) => {}
+        Err(error) => {
+            shared.stop.broken_state(&error);
+            return shared.leave(photo, Outcome::NotReached);
+        }
+    }
     record.cleared = policy::cleared(text, &record);
     let look = Look {
         slot,
@@ -89,7 +171,7 @@ async fn decide(shared: Arc<Shared>, admitted: Admitted, reading: Reading, outpu
         shared.stop.broken_state(&error);
         return shared.leave(photo, Outcome::NotReached);
     }
-    let pixels = match known_pixels(&shared, &photo, owner, &record).await {
+    let pixels = match known_pixels(&shared, &photo, &reading, owner, &record).await {
         Ok(pixels) => pixels,
         Err(error) if shared.site_ends_the_run(&error) => {
             return shared.leave(photo, Outcome::NotReached);
@@ -124,13 +206,38 @@ async fn decide(shared: Arc<Shared>, admitted: Admitted, reading: Reading, outpu
     }
 }
 
+/// What is known of the slot once a write of ours that landed after we had given
+/// it up is counted; `None` where there is no such write. Where a person vouched
+/// for the text, or took it over before, it is theirs whoever wrote it.
+async fn late(
+    shared: &Shared,
+    slot: SlotRow,
+    (reading, owner): (&Reading, Owner),
+    record: &Record,
+) -> Result<Option<Record>, CheckpointError> {
+    let somebodys = matches!(owner, Owner::Unproven | Owner::Person);
+    if !somebodys || record.person || reading.tag == Some(Tag::Person) {
+        return Ok(None);
+    }
+    let text = reading.alt_text().to_owned();
+    let landed = shared
+        .checkpoint
+        .landed_late(slot, text, Moment::now())
+        .await?;
+    if !landed {
+        return Ok(None);
+    }
+    shared.checkpoint.record(slot).await.map(Some)
+}
+
 /// The image's version, where the decision depends on it: for our own text, and
 /// for a photo that waits for new pixels.
 async fn known_pixels(
     shared: &Shared,
     photo: &crate::archive::PhotoId,
+    reading: &Reading,
     owner: Owner,
-    record: &crate::archive::Record,
+    record: &Record,
 ) -> Result<Option<PixelVersion>, SiteError> {
     let ours = owner == Owner::Ours
         && record
@@ -141,7 +248,7 @@ async fn known_pixels(
     if shared.plan.mode == Mode::Fix || !(ours || waits) {
         return Ok(None);
     }
-    shared.site.pixel_version(photo).await
+    shared.site.pixel_version(photo, reading).await
 }
 
 /// What a held draft was made on, as far as it is known without fetching the

@@ -63,6 +63,8 @@ pub struct Plan {
     pub photo: PhotoLimits,
     /// How long a settled photo is spared the look at the site.
     pub recheck: Duration,
+    /// How often all photos are listed, where the site can list what changed.
+    pub sweep: Duration,
     /// Site requests in flight, which sizes the stages that talk to the site.
     pub site_concurrency: usize,
     /// Where the site's credential comes from, for the message that it is bad.
@@ -97,6 +99,7 @@ impl Plan {
             run: settings.run.clone(),
             photo: settings.photo,
             recheck: settings.site.recheck,
+            sweep: settings.site.sweep,
             site_concurrency: settings.site.concurrency,
             token_from: settings.site.token_from.clone(),
             hold_embedded: !demonstration && !settings.run.publish_embedded,

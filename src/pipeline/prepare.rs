@@ -34,7 +34,7 @@ pub(super) async fn prepare(
         return estimate(&shared, looked);
     }
     let fetched = tokio::select! {
-        fetched = shared.site.pixels(&looked.photo) => fetched,
+        fetched = shared.site.pixels(&looked.photo, &looked.reading) => fetched,
         () = shared.stop.soft().cancelled() => Err(SiteError::Cancelled),
     };
     let pixels = match fetched {

@@ -4,7 +4,7 @@ use super::chain::Chain;
 use super::items::Looked;
 use super::limit::Limit;
 use super::{Event, Observer, Outcome, Plan, Settled, Stop, Summary};
-use crate::archive::{Moment, PhotoId, PixelVersion, Recipe, RunNumber};
+use crate::archive::{Moment, PhotoId, PixelVersion, Recipe, RunNumber, Skip};
 use crate::checkpoint::{Checkpoint, CheckpointError, Failure};
 use crate::model::Prompt;
 use crate::model::bodies::Bodies;
@@ -140,7 +140,8 @@ impl Shared {
         let tries = looked.record.tries.saturating_add(1);
         let run = &self.plan.run;
         let wait = retry::backoff(tries, run.retry_after, run.retry_after_max, 1.0);
-        let due = Some(Moment::now().plus(wait));
+        let now = Moment::now();
+        let due = Some(now.plus(wait));
         let (due, pixels) = match blame {
             Blame::Site => (due, None),
             Blame::Model(pixels) if tries < run.max_tries => (due, Some(pixels)),
@@ -152,6 +153,7 @@ impl Shared {
             tries,
             due,
             pixels,
+            at: now,
         };
         match self.checkpoint.note_failure(failure).await {
             Ok(()) => self.settle(looked.photo, Outcome::Failed(error), generated),
@@ -161,6 +163,16 @@ impl Shared {
 
     /// Ends the way of a photo that the site had trouble with; or the run's.
     pub(super) async fn site_trouble(&self, looked: Looked, error: SiteError, generated: bool) {
+        if let SiteError::Missing(_) = error
+            && self.site.traits().lists
+        {
+            // It was deleted while we worked on it, or since the last run.
+            let noted = self.checkpoint.note_gone(&looked.photo).await;
+            return match noted {
+                Ok(()) => self.settle(looked.photo, Outcome::Skipped(Skip::Gone), generated),
+                Err(broken) => self.lost_state(looked.photo, &broken),
+            };
+        }
         if self.site_ends_the_run(&error) {
             self.settle(looked.photo, Outcome::NotReached, generated);
         } else if let SiteError::Conflict(why) = error {

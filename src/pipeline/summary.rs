@@ -74,6 +74,7 @@ pub struct Skipped {
     pub not_due: u64,
     pub parked: u64,
     pub excluded: u64,
+    pub gone: u64,
 }
 
 impl Skipped {
@@ -89,6 +90,7 @@ impl Skipped {
             Skip::NotDue => &mut self.not_due,
             Skip::Parked => &mut self.parked,
             Skip::Excluded => &mut self.excluded,
+            Skip::Gone => &mut self.gone,
         }
     }
 

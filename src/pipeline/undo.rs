@@ -67,7 +67,7 @@ async fn one(shared: Arc<Shared>, write: StoredWrite) {
         draft: None,
         run: shared.run,
         before: (fresh.alt_text().to_owned(), fresh.tag),
-        sent: (write.before.0.clone(), tag_before(&write)),
+        sent: (write.before.0.clone(), tag_before(&shared, &write)),
         recipe: None,
         model: None,
         pixels: None,
@@ -121,10 +121,13 @@ fn untouched(write: &StoredWrite, fresh: &Reading) -> bool {
     fresh.alt_text() == kept && !vouched
 }
 
-/// The tag that goes back with the old text. A tag that was missing can't be
-/// taken away again, so a person's words get a person's tag (they must never
+/// The tag that goes back with the old text. Where the site can't take away again
+/// a tag that was missing before, a person's words get a person's tag (they must never
 /// look machine-made), and the tag of anything else is left as it is.
-fn tag_before(write: &StoredWrite) -> Option<Tag> {
+fn tag_before(shared: &Shared, write: &StoredWrite) -> Option<Tag> {
+    if shared.site.traits().clears_tag {
+        return write.before.1;
+    }
     write.before.1.or_else(|| {
         let owner = policy::owner(&write.before.0, None, &Record::default(), &write.photo);
         let ours = write.previous.write.is_some();

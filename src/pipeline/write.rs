@@ -4,10 +4,10 @@
 use super::Outcome;
 use super::items::{Captioned, Looked, ToWrite};
 use super::shared::Shared;
-use crate::archive::{Moment, Owner, PhotoId, Reading, Tag};
+use crate::archive::{Marking, Moment, Owner, PhotoId, Reading, Tag};
 use crate::checkpoint::{Checkpoint, CheckpointError, Look, NewWrite};
 use crate::policy::{self, Landed, landed};
-use crate::site::{ChangeSet, Site, SiteError, Written};
+use crate::site::{ChangeSet, Site, SiteError, TagChange, Written};
 use std::sync::Arc;
 
 /// How often a write whose reply was lost, and that had not reached the site
@@ -162,15 +162,20 @@ impl Writer<'_> {
     ) -> Result<Landing, CheckpointError> {
         let change_set = ChangeSet {
             alt: change.sent.0.clone(),
-            tag: change.sent.1,
+            tag: match change.sent.1 {
+                // A mark that was not there before goes again.
+                None if change.undoes.is_some() && change.before.1.is_some() => TagChange::Clear,
+                tag => tag.into(),
+            },
         };
+        let kept = self.site.cleaned(&change.sent.0);
         let (mut attempts, mut held_back) = (0, 0);
         loop {
             let write = self.checkpoint.intend(change.clone()).await?;
             let reply = self.site.write(photo, &change_set, &fresh).await;
             attempts += 1;
             let shown = match &reply {
-                Ok(Written::Shown(reading)) => Ok(reading.clone()),
+                Ok(Written::Shown(reading)) => Ok(Reading::clone(reading)),
                 // A refused write may have been half saved, so the site is read
                 // in every case but the one where it said that nothing happened.
                 Ok(Written::Unshown)
@@ -208,17 +213,16 @@ impl Writer<'_> {
                 }
             };
             let now = reading.alt_text();
-            let became = judge(&change, &reading);
+            let became = became(&change.before, &change.sent, &kept, &reading);
             // Only the reply to our own write proves that it was the site that
-            // cut the text; read later, a shorter text may be a person's.
-            let shortened = matches!(reply, Ok(Written::Shown(_)))
-                && !now.trim().is_empty()
-                && change.sent.0.trim_start().starts_with(now.trim());
-            if became == Landed::Foreign && shortened {
-                tracing::warn!("the site cut the text of {photo} to: {now}");
+            // changed the text; read later, that may have been a person.
+            let cleaned = matches!(reply, Ok(Written::Shown(_)))
+                && policy::cleaned_by_site(&change.sent.0, now);
+            if became == Landed::Foreign && cleaned {
+                tracing::warn!("the site made of the text of {photo}: {now}");
             }
             match became {
-                Landed::Foreign if shortened => {
+                Landed::Foreign if cleaned => {
                     self.checkpoint
                         .confirm(write, now.to_owned(), Moment::now())
                         .await?;
@@ -239,6 +243,9 @@ impl Writer<'_> {
                     self.checkpoint
                         .void(write, "not on the site".into(), Moment::now())
                         .await?;
+                    if reply.is_err() {
+                        self.take_back_mark(photo, &change, &reading).await;
+                    }
                 }
             }
             match reply {
@@ -262,24 +269,42 @@ impl Writer<'_> {
     }
 }
 
-/// What the site shows of a change. One that changes only the tag is judged by
-/// the tag.
-pub(super) fn judge(change: &NewWrite, shown: &Reading) -> Landed {
-    let (before, sent) = (&change.before, &change.sent);
-    became(before, sent, shown)
+impl Writer<'_> {
+    /// Some sites save the mark of a request whose text they refuse. A mark that
+    /// says "machine" on a text that is not ours is a lie about whoever wrote it,
+    /// so it goes back to what it was.
+    async fn take_back_mark(&self, photo: &PhotoId, change: &NewWrite, now: &Reading) {
+        let before = change.before.1;
+        let half_saved = now.tag == Some(Tag::Machine) && before != now.tag;
+        if !half_saved || change.sent.1 != now.tag {
+            return;
+        }
+        let back = ChangeSet {
+            alt: now.alt_text().to_owned(),
+            tag: before.map_or(TagChange::Clear, TagChange::Set),
+        };
+        match self.site.write(photo, &back, now).await {
+            Ok(_) => tracing::warn!("{photo}: a half-saved mark was taken back"),
+            Err(error) => tracing::warn!("{photo}: a half-saved mark stays: {error}"),
+        }
+    }
 }
 
-/// The same for a change as the journal has it.
+/// What the site shows of a change, where it is known to make `kept` of the text
+/// that was sent. One that changes only the tag is judged by the tag, where the
+/// site can hold one.
 pub(super) fn became(
     before: &(String, Option<Tag>),
     sent: &(String, Option<Tag>),
+    kept: &str,
     shown: &Reading,
 ) -> Landed {
     let now = shown.alt_text();
-    if before.0 == sent.0 && now == sent.0 && sent.1.is_some() && shown.tag != sent.1 {
+    let marks = sent.1.is_some() && shown.marking == Marking::Possible;
+    if before.0 == sent.0 && now == sent.0 && marks && shown.tag != sent.1 {
         return Landed::Unchanged;
     }
-    landed(&before.0, &sent.0, sent.0.trim(), now)
+    landed(&before.0, &sent.0, kept, now)
 }
 
 /// Whether the tag says that a person vouched for the text since it was read.

@@ -18,6 +18,9 @@ pub enum Landed {
 pub fn landed(before: &str, sent: &str, kept: &str, now: &str) -> Landed {
     if now == sent {
         Landed::Exact
+    } else if now == kept && !now.is_empty() {
+        // Even where that is what stood there before: it is there now.
+        Landed::Cleaned
     } else if now == before {
         Landed::Unchanged
     } else if now == kept || (!now.is_empty() && bare(now) == bare(sent)) {
@@ -25,6 +28,30 @@ pub fn landed(before: &str, sent: &str, kept: &str, now: &str) -> Landed {
     } else {
         Landed::Foreign
     }
+}
+
+/// Texts as alike as this, their letters and digits alone, are one text that was
+/// cleaned and not two.
+const ALIKE: f64 = 0.8;
+
+/// Whether a site made `now` of the text `sent` by cleaning it in a way of its
+/// own. This is only to be asked of the reply to our own write, which shows what
+/// that very request stored; of a text that is read later, a person may have made
+/// as much.
+pub fn cleaned_by_site(sent: &str, now: &str) -> bool {
+    let now = now.trim();
+    if now.is_empty() {
+        return false;
+    }
+    if sent.trim_start().starts_with(now) {
+        return true;
+    }
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(|letter| letter.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let (sent, now) = (letters(sent), letters(now));
+    !now.is_empty() && strsim::normalized_levenshtein(&sent, &now) >= ALIKE
 }
 
 /// A text reduced to what escaping and folding of white space leave as it is. A
@@ -75,6 +102,25 @@ mod tests {
             landed("", "100% of %20.", "100% of .", "100% of ."),
             Landed::Cleaned
         );
+    }
+
+    #[test]
+    fn cleaning_of_a_kind_that_nobody_declared_is_seen_in_our_own_reply() {
+        for (sent, now) in [
+            ("A dog's \"ball\".", "A dog’s “ball”."),
+            ("A dog on a beach.", "A dog on"),
+            ("A dog on a beach.", "a dog on a beach"),
+            ("A dog 🐕 on a beach.", "A dog ? on a beach."),
+        ] {
+            assert!(cleaned_by_site(sent, now), "{now}");
+        }
+        for (sent, now) in [
+            ("A dog on a beach.", ""),
+            ("A dog on a beach.", "🐕"),
+            ("A dog on a beach.", "Rex, our old friend"),
+        ] {
+            assert!(!cleaned_by_site(sent, now), "{now}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod source;
 mod wanted;
 
 pub use budget::{Budget, Ceiling, Reservation, Reserve, UtcDay};
-pub use landed::{Landed, landed};
+pub use landed::{Landed, cleaned_by_site, landed};
 pub use owner::{cleared, owner};
 pub use source::{Found, FoundDraft, Freshness, Source, source};
 pub use wanted::{Asked, Narrow, spared, wanted};

@@ -103,6 +103,7 @@ fn because(skip: Skip) -> &'static str {
         Skip::NotDue => "failed lately, not due yet",
         Skip::Parked => "parked until their image changes",
         Skip::Excluded => "not asked for",
+        Skip::Gone => "gone from the site meanwhile",
     }
 }
 
@@ -208,7 +209,7 @@ fn spent(spent: &[ModelSpend], today: &Today) -> String {
     if unpriced > 0 {
         let _ = writeln!(
             text,
-            "  * without {unpriced} calls to models that have no price in models.yaml"
+            "  * not in the sum: {unpriced} calls to models without a price in models.yaml"
         );
     }
     if let Some(limit) = today.limit {

@@ -26,6 +26,13 @@ const WHOLE: &str = "id";
 #[serde(try_from = "Vec<String>")]
 pub(super) struct IdShape(Vec<String>);
 
+impl Default for IdShape {
+    /// One part: the site's own id.
+    fn default() -> Self {
+        Self(vec![WHOLE.to_owned()])
+    }
+}
+
 impl TryFrom<Vec<String>> for IdShape {
     type Error = String;
 
@@ -53,6 +60,11 @@ impl IdShape {
     /// How many parts an id has.
     pub(super) fn parts(&self) -> usize {
         self.0.len()
+    }
+
+    /// The names of the parts, in order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 
     /// The variables that templates may use.
@@ -137,6 +149,12 @@ impl TryFrom<String> for Template {
         let mut rest = text.as_str();
         while let Some(at) = rest.find(['{', '}']) {
             let (literal, from) = rest.split_at(at);
+            // Doubled braces stand for themselves: GraphQL is full of them.
+            if from.starts_with("{{") || from.starts_with("}}") {
+                pieces.push(Piece::Literal(format!("{literal}{}", &from[..1])));
+                rest = &from[2..];
+                continue;
+            }
             let variable = from
                 .strip_prefix('{')
                 .and_then(|inner| inner.split_once('}'))
@@ -176,6 +194,19 @@ impl Template {
             }
         }
         Ok(())
+    }
+
+    /// The variables it uses.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Variable(name) => Some(name.as_str()),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    /// Whether it uses a variable.
+    pub(super) fn uses(&self, variable: &str) -> bool {
+        self.variables().any(|name| name == variable)
     }
 
     /// The one variable this template consists of.
@@ -248,7 +279,16 @@ impl Base {
     /// A template's place on this site: absolute as it is, anything else below
     /// the base path. Refuses what a URL parser would move to another folder.
     pub(super) fn join(&self, template: &Template, id: &IdParts<'_>) -> Result<Url, String> {
-        let rendered = template.render(Encoding::Percent, |name| id.get(name));
+        self.place(template, |name| id.get(name).map(str::to_owned))
+    }
+
+    /// The same with any variables.
+    pub(super) fn place(
+        &self,
+        template: &Template,
+        value: impl Fn(&str) -> Option<String>,
+    ) -> Result<Url, String> {
+        let rendered = template.render(Encoding::Percent, value);
         let text = if is_absolute(template.literal_start()) {
             rendered
         } else {
@@ -265,6 +305,22 @@ impl Base {
             return Err("it would leave its folder".into());
         }
         Ok(url)
+    }
+}
+
+/// Adds names and values to an address's query, encoded.
+pub(super) fn add_query<'q>(url: &mut Url, pairs: impl Iterator<Item = (&'q str, String)>) {
+    let mut query = url.query().unwrap_or_default().to_owned();
+    for (name, value) in pairs {
+        if !query.is_empty() {
+            query.push('&');
+        }
+        query.extend(utf8_percent_encode(name, RESERVED));
+        query.push('=');
+        query.extend(utf8_percent_encode(&value, RESERVED));
+    }
+    if !query.is_empty() {
+        url.set_query(Some(&query));
     }
 }
 
@@ -301,6 +357,20 @@ mod tests {
     }
 
     const GET: &str = "/album/{album}/{name}/get";
+
+    #[test]
+    fn a_query_is_encoded_and_added_to_what_is_there() {
+        let mut url = Url::parse("https://h/?rest_route=/wp/v2/media").unwrap();
+        let pairs = [
+            ("page[limit]", "50".to_owned()),
+            ("q", "a&b=c #é".to_owned()),
+        ];
+        add_query(&mut url, pairs.into_iter());
+        assert_eq!(
+            url.as_str(),
+            "https://h/?rest_route=/wp/v2/media&page%5Blimit%5D=50&q=a%26b%3Dc%20%23%C3%A9"
+        );
+    }
 
     #[test]
     fn every_byte_outside_unreserved_is_encoded() {
@@ -368,7 +438,7 @@ mod tests {
 
     #[test]
     fn templates_are_checked_before_the_first_photo() {
-        for bad in ["{", "}", "{}", "{a", "a}", "{Album}", "{{a}}", "{a b}"] {
+        for bad in ["{", "}", "{}", "{a", "a}", "{Album}", "{{{a b}}}", "{a b}"] {
             assert!(Template::try_from(bad.to_owned()).is_err(), "{bad}");
         }
         let error = template("/{album}/{slug}")

@@ -15,11 +15,15 @@
 //! are refused in a row: then the token may read but not write. With an unproven
 //! token the run stops at the first refused write: nothing is lost by that, and
 //! the next run goes on from the draft.
+//!
+//! **With a probe.** Where the description names a request that works only with
+//! good credentials, that one is asked instead of all this.
 
 use super::SiteError;
 use super::address::shown;
-use super::parcel::{Parcel, status_text};
-use super::rest::{RestSite, is_refusal};
+use super::description::Meaning;
+use super::parcel::{Answer, Parcel, status_text};
+use super::rest::{Ids, RestSite};
 use crate::archive::PhotoId;
 use reqwest::StatusCode;
 use std::collections::BTreeSet;
@@ -60,6 +64,13 @@ impl Credentials {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// An inquiry ended with this: if nothing can succeed, that stands.
+    fn note_bad(&self, error: &SiteError) {
+        if matches!(error, SiteError::Settings(_)) {
+            self.state().bad = true;
+        }
+    }
+
     /// A write was accepted.
     pub(super) fn wrote(&self) {
         let mut state = self.state();
@@ -70,10 +81,27 @@ impl Credentials {
 
 impl RestSite {
     /// What a refused read means.
-    pub(super) async fn refused_read(&self, parcel: &Parcel, status: StatusCode) -> SiteError {
+    pub(super) async fn refused_read(
+        &self,
+        parcel: &Parcel,
+        answer: &Answer,
+        meaning: Meaning,
+    ) -> SiteError {
+        let status = answer.status;
         let _inquiry = self.credentials.inquiry.lock().await;
-        if self.credentials.state().bad {
+        if self.credentials.state().bad || meaning == Meaning::Auth {
             return self.token_refused(parcel, status);
+        }
+        if meaning == Meaning::Forbidden {
+            return photo_refused(parcel, status);
+        }
+        match self.api.probe().await {
+            Some(Ok(())) => return photo_refused(parcel, status),
+            Some(Err(error)) => {
+                self.credentials.note_bad(&error);
+                return error;
+            }
+            None => {}
         }
         match self.others_are_readable(&parcel.photo).await {
             Ok(true) => photo_refused(parcel, status),
@@ -83,23 +111,25 @@ impl RestSite {
     }
 
     /// What a refused write means.
-    pub(super) async fn refused_write(&self, parcel: &Parcel, status: StatusCode) -> SiteError {
+    pub(super) async fn refused_write(
+        &self,
+        parcel: &Parcel,
+        answer: &Answer,
+        meaning: Meaning,
+    ) -> SiteError {
+        let status = answer.status;
         let _inquiry = self.credentials.inquiry.lock().await;
-        if self.credentials.state().bad || self.credential.is_none() {
+        let hopeless = self.credentials.state().bad || self.api.credential.is_none();
+        if hopeless || meaning == Meaning::Auth {
             return self.token_refused(parcel, status);
         }
-        let read = match self.reading_parcel(&parcel.photo) {
-            Ok(read) => read,
-            Err(error) => return error,
-        };
-        match self.evidence(&read).await {
-            Ok(Evidence::Refused) => return self.token_refused(parcel, status),
-            Ok(Evidence::Good | Evidence::Unclear) => {}
-            Err(error) => return error,
-        }
-        let private = match self.reads_prove_token(read).await {
-            Ok(private) => private,
-            Err(error) => return error,
+        let private = match self.token_is_proven(parcel, meaning).await {
+            Ok(Some(proven)) => proven,
+            Ok(None) => return self.token_refused(parcel, status),
+            Err(error) => {
+                self.credentials.note_bad(&error);
+                return error;
+            }
         };
         let mut state = self.credentials.state();
         let proven = private || (status == StatusCode::FORBIDDEN && state.wrote);
@@ -122,9 +152,29 @@ impl RestSite {
         photo_refused(parcel, status)
     }
 
+    /// Whether the token is good; `None` where it is bad, `Some(false)` where
+    /// nothing proves either.
+    async fn token_is_proven(
+        &self,
+        parcel: &Parcel,
+        meaning: Meaning,
+    ) -> Result<Option<bool>, SiteError> {
+        if meaning == Meaning::Forbidden {
+            return Ok(Some(true));
+        }
+        if let Some(probed) = self.api.probe().await {
+            return probed.map(|()| Some(true));
+        }
+        let read = self.api.reading_parcel(&parcel.photo)?;
+        if self.evidence(&read).await? == Evidence::Refused {
+            return Ok(None);
+        }
+        self.reads_prove_token(read).await.map(Some)
+    }
+
     async fn others_are_readable(&self, than: &PhotoId) -> Result<bool, SiteError> {
         let mut refused = false;
-        for proof in self.api.proofs(than) {
+        for proof in self.api.courier.proofs(than) {
             match self.evidence(&proof).await? {
                 Evidence::Good => return Ok(true),
                 Evidence::Refused => refused = true,
@@ -134,10 +184,16 @@ impl RestSite {
         if refused {
             return Ok(false);
         }
-        let (listing, id) = (self.listing.clone(), than.clone());
-        let others = tokio::task::spawn_blocking(move || listing.others(&id)).await;
-        for other in others.unwrap_or_default() {
-            let Ok(parcel) = self.reading_parcel(&other) else {
+        let others = match self.ids.clone() {
+            Ids::Site(lister) => lister.others(than),
+            Ids::Outside(listing) => {
+                let id = than.clone();
+                let others = tokio::task::spawn_blocking(move || listing.others(&id)).await;
+                others.unwrap_or_default()
+            }
+        };
+        for other in others {
+            let Ok(parcel) = self.api.reading_parcel(&other) else {
                 continue;
             };
             if self.evidence(&parcel).await? == Evidence::Good {
@@ -152,9 +208,7 @@ impl RestSite {
         if let Some(known) = self.credentials.state().reads_prove_token {
             return Ok(known);
         }
-        if let Some((name, _)) = &self.credential {
-            read.headers.remove(name);
-        }
+        read.credential = None;
         let proves = match self.evidence(&read).await? {
             Evidence::Refused => true,
             Evidence::Good => false,
@@ -165,14 +219,14 @@ impl RestSite {
     }
 
     async fn evidence(&self, parcel: &Parcel) -> Result<Evidence, SiteError> {
-        let answer = match self.api.exchange(parcel).await {
+        let answer = match self.api.courier.exchange(parcel).await {
             Ok(answer) => answer,
             Err(SiteError::Photo(_)) => return Ok(Evidence::Unclear),
             Err(error) => return Err(error),
         };
-        Ok(if is_refusal(answer.status) {
+        Ok(if self.api.meaning(&answer).is_refusal() {
             Evidence::Refused
-        } else if self.reading(parcel, &answer).is_ok() {
+        } else if self.api.reading(parcel, &answer).is_ok() {
             Evidence::Good
         } else {
             Evidence::Unclear
@@ -188,7 +242,7 @@ impl RestSite {
         } else {
             "writing"
         };
-        SiteError::Settings(if self.credential.is_some() {
+        SiteError::Settings(if self.api.credential.is_some() {
             format!(
                 "{host} refuses the token for {what} ({status}, last {})",
                 parcel.photo

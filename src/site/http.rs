@@ -3,6 +3,8 @@
 //! elsewhere.
 
 use super::SiteError;
+use super::address::add_query;
+use super::description::{Credential, Meaning};
 use super::guard::{Guard, PrivateAddress};
 use super::parcel::{Answer, Body, Parcel, Purpose, Shared, status_text};
 use super::patience::{Health, Next, Patience, Setback, Target, Tries, Trouble};
@@ -10,6 +12,7 @@ use crate::archive::PhotoId;
 use crate::policy::retry::{LONGEST_OBEYED_WAIT, retry_after};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap};
 use reqwest::{Client, Method, Response, StatusCode};
+use secrecy::ExposeSecret;
 use std::collections::VecDeque;
 use std::error::Error as _;
 use std::io;
@@ -262,6 +265,22 @@ impl Courier {
             .request(parcel.method.clone(), parcel.url.clone())
             .headers(parcel.headers.clone())
             .timeout(self.patience.timeout);
+        match &parcel.credential {
+            Some(Credential::Header(name, value)) => {
+                request = request.header(name.clone(), value.clone());
+            }
+            Some(Credential::Query(name, secret)) => {
+                let mut url = parcel.url.clone();
+                let pair = (name.as_str(), secret.expose_secret().to_owned());
+                add_query(&mut url, std::iter::once(pair));
+                request = self
+                    .client
+                    .request(parcel.method.clone(), url)
+                    .headers(parcel.headers.clone())
+                    .timeout(self.patience.timeout);
+            }
+            None => {}
+        }
         if let Some(body) = &parcel.body {
             request = request.body(body.clone());
         }
@@ -278,7 +297,15 @@ impl Courier {
                 text: status_text(response.status()),
             });
         }
-        self.receive(parcel, response).await
+        let answer = self.receive(parcel, response).await?;
+        if asks_again(parcel, &answer) {
+            return Err(Trouble {
+                setback: Setback::Failed,
+                wait: None,
+                text: format!("{}, to be asked again", status_text(answer.status)),
+            });
+        }
+        Ok(answer)
     }
 
     async fn receive(&self, parcel: &Parcel, mut response: Response) -> Result<Answer, Trouble> {
@@ -387,6 +414,18 @@ fn photo_alone(parcel: &Parcel, text: &str, tries: &Tries) -> SiteError {
         1 => format!("{parcel}: {text}"),
         count => format!("{parcel}: {text} (tried {count} times)"),
     })
+}
+
+/// Whether the description says of an answer that it is to be asked for again.
+fn asks_again(parcel: &Parcel, answer: &Answer) -> bool {
+    let described = parcel.description.as_ref();
+    let Some(errors) = described.map(|description| &description.errors) else {
+        return false;
+    };
+    errors.may_ask_again() && {
+        let body = serde_json::from_slice(answer.bytes()).ok();
+        errors.meaning(answer.status.as_u16(), body.as_ref()) == Meaning::Retry
+    }
 }
 
 /// Whether an answer with this status is worth asking for again.

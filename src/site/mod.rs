@@ -4,25 +4,32 @@
 //! is one as a TOML file) and gives the one implementation that follows it.
 
 mod address;
+mod api;
 mod body;
+mod cleaning;
 mod credentials;
 mod description;
 mod folder;
 mod guard;
+mod html;
 mod http;
+mod lister;
 mod listing;
 mod open;
+mod paging;
 mod parcel;
 mod patience;
 mod pixels;
+mod presets;
 mod rest;
 
 #[cfg(test)]
 mod tests;
 
+pub use description::TagChange;
 pub use open::open;
 
-use crate::archive::{PhotoId, PixelVersion, Pixels, Reading, Tag};
+use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
@@ -31,15 +38,15 @@ use futures_util::stream::BoxStream;
 pub struct ChangeSet {
     /// The new alt text; may be empty (undo, decorative).
     pub alt: String,
-    /// The new mark; `None` leaves the site's mark alone.
-    pub tag: Option<Tag>,
+    /// What happens to the site's mark.
+    pub tag: TagChange,
 }
 
 /// What a site said to a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
     /// The reply shows the photo as it is now.
-    Shown(Reading),
+    Shown(Box<Reading>),
     /// Accepted, but the reply shows nothing: read again to confirm.
     Unshown,
 }
@@ -59,12 +66,32 @@ pub struct Traffic {
 
 /// What is known of a site before the first photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "five facts, each named where it is used"
+)]
 pub struct SiteTraits {
     /// Whether the site can hold a mark for machine-made texts at all.
     pub holds_tag: bool,
     /// Whether the machine mark is what the field says by itself (0, false,
     /// missing), so that it proves little.
     pub machine_tag_is_default: bool,
+    /// Whether a mark can be taken away again.
+    pub clears_tag: bool,
+    /// Whether the site itself says which photos it has, so that one that is
+    /// gone is no failure.
+    pub lists: bool,
+    /// Whether it can list only what changed since a moment.
+    pub lists_changes: bool,
+}
+
+/// How much of the archive is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    All,
+    /// What changed since this mark, which [`Site::mark`] gave.
+    Since(String),
 }
 
 /// What went wrong with a site. The text names the photo or the address.
@@ -107,9 +134,22 @@ pub trait Site: Send + Sync {
     /// What holds for all its photos.
     fn traits(&self) -> SiteTraits;
 
-    /// The ids of all photos, in a stable order. An `Err` item is one unusable
-    /// line (`SiteError::Photo`) or the end of the listing (anything else).
-    fn list(&self) -> BoxStream<'static, Result<PhotoId, SiteError>>;
+    /// The photos, in a stable order, with what the listing says of each. An
+    /// `Err` item is one unusable line (`SiteError::Photo`) or the end of the
+    /// listing (anything else). One photo may come twice. Where the site can't
+    /// list what changed, all are listed.
+    fn list(&self, extent: Extent) -> BoxStream<'static, Result<Listed, SiteError>>;
+
+    /// Where a later listing can take up the last one, once that has come to its
+    /// end; `None` where it can't.
+    fn mark(&self) -> Option<String>;
+
+    /// Stands for everything that a listing depends on. A mark is of no use once
+    /// this has changed.
+    fn listing_key(&self) -> &str;
+
+    /// Photos that one request of a listing brings at most.
+    fn page_size(&self) -> u64;
 
     /// Reads one photo.
     async fn read(&self, id: &PhotoId) -> Result<Reading, SiteError>;
@@ -117,10 +157,14 @@ pub trait Site: Send + Sync {
     /// Which version of the image the site has now, without fetching it;
     /// `None` where the site doesn't say. The same as [`Site::pixels`] gives as
     /// long as the image is the same.
-    async fn pixel_version(&self, id: &PhotoId) -> Result<Option<PixelVersion>, SiteError>;
+    async fn pixel_version(
+        &self,
+        id: &PhotoId,
+        reading: &Reading,
+    ) -> Result<Option<PixelVersion>, SiteError>;
 
-    /// Fetches the image.
-    async fn pixels(&self, id: &PhotoId) -> Result<Pixels, SiteError>;
+    /// Fetches the image of a photo that reads so.
+    async fn pixels(&self, id: &PhotoId, reading: &Reading) -> Result<Pixels, SiteError>;
 
     /// Sends one change-set, on the strength of what was `read` right before.
     /// Only fields that differ from it are sent, with the tag. A write that may
@@ -131,6 +175,9 @@ pub trait Site: Send + Sync {
         change: &ChangeSet,
         read: &Reading,
     ) -> Result<Written, SiteError>;
+
+    /// What the site is known to make of a text that is sent.
+    fn cleaned(&self, text: &str) -> String;
 
     /// The requests sent so far, for the summary.
     fn traffic(&self) -> Traffic;

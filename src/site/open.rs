@@ -1,25 +1,29 @@
 //! From settings to a site that is ready to be asked.
 
 use super::address::{Base, Template};
+use super::api::Api;
 use super::credentials::Credentials;
-use super::description::{Description, ListingKind};
+use super::description::{Credential, Description};
 use super::folder::Folder;
 use super::guard::Guard;
 use super::http::Courier;
+use super::lister::Lister;
 use super::listing::Listing;
+use super::paging::Paging;
 use super::parcel::Shared;
 use super::patience::Patience;
-use super::pixels::{UrlPixels, home};
-use super::rest::{PixelSupply, RestSite};
+use super::pixels::{Place, UrlPixels, home};
+use super::presets;
+use super::rest::{Ids, PixelSupply, RestSite};
 use super::{Site, SiteError};
-use crate::config::{PhotoLimits, PixelSource, Preset, SiteSettings};
+use crate::archive::Fingerprint;
+use crate::config::{PhotoLimits, PixelSource, SiteSettings};
 use crate::pace::{Limits, Pace};
-use reqwest::header::{HeaderName, HeaderValue};
-use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 /// The first wait after a setback. Four tries then take about five seconds.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -58,10 +62,9 @@ pub(super) fn open_with(
     stop: CancellationToken,
     patience: Patience,
 ) -> Result<RestSite, SiteError> {
-    let description = Arc::new(match settings.preset {
-        // The embedded archive is an album site, on a loopback port.
-        Preset::Album | Preset::Embedded => Description::album(),
-    });
+    let description = presets::description(settings)
+        .map_err(|faulty| SiteError::Settings(settings.placed(&faulty.key, &faulty.to_string())))?;
+    let description = Arc::new(description);
     let base = Base::new(&settings.base_url)
         .map_err(|why| SiteError::Settings(format!("site.base_url: {why}")))?;
     let credential = credential(settings, &description)?;
@@ -71,72 +74,134 @@ pub(super) fn open_with(
         tokens_per_minute: None,
     });
     let shared = Arc::new(Shared::new(pace, stop.clone()));
-    let api = Courier::new(
+    let courier = Courier::new(
         Arc::clone(&shared),
         patience,
         base.url(),
         None,
         "site.base_url",
     )?;
-    let pixels = match &settings.pixels {
-        PixelSource::Dir(dir) => PixelSupply::Folder(Folder::open(dir, limits.max_bytes)?),
-        PixelSource::Url(text) => {
-            let wrong = |why: String| SiteError::Settings(format!("site.pixels \"{text}\": {why}"));
-            let template = Template::try_from(text.clone()).map_err(wrong)?;
-            template
-                .check(&description.id.variables().collect::<Vec<_>>())
-                .map_err(wrong)?;
-            let home = home(&base, &template).map_err(wrong)?;
-            let guard = Guard::new([base.url(), &home].into_iter());
-            PixelSupply::Url(Box::new(UrlPixels {
-                courier: Courier::new(
-                    Arc::clone(&shared),
-                    patience,
-                    &home,
-                    Some(guard.clone()),
-                    "site.pixels",
-                )?,
-                guard,
-                base: base.clone(),
-                template,
-                credential: credential.clone().filter(|_| description.auth.pixels),
-                max_bytes: limits.max_bytes,
-            }))
-        }
+    let supply = Supply {
+        settings,
+        limits,
+        patience,
+        description: &description,
+        base: &base,
+        shared: &shared,
+        credential: credential.as_ref(),
     };
+    let pixels = supply.open()?;
     let folder = match &pixels {
         PixelSupply::Folder(folder) => Some(folder),
         PixelSupply::Url(_) => None,
     };
-    let listing = match description.listing {
-        ListingKind::Manifest => {
-            Listing::new(settings.manifest.as_ref(), folder, &description.id, stop)?
-        }
-    };
-    Ok(RestSite {
+    let outside = settings.manifest.is_some() || description.list.paging == Paging::Manifest;
+    let shape = description.id.clone();
+    let api = Arc::new(Api {
         description,
         base,
-        api,
+        courier,
         shared,
         token: settings.token.clone(),
         credential,
-        pixels,
-        listing,
-        credentials: Credentials::default(),
+        edge: settings.image_edge,
         entity_tags_mislead: AtomicBool::new(false),
+    });
+    let ids = if outside {
+        let manifest = settings.manifest.as_ref();
+        Ids::Outside(Listing::new(manifest, folder, &shape, stop)?)
+    } else {
+        Ids::Site(Lister::new(Arc::clone(&api)))
+    };
+    Ok(RestSite {
+        api,
+        pixels,
+        ids,
+        credentials: Credentials::default(),
+        listing_key: listing_key(settings),
     })
 }
 
-/// The header that carries the token, where there is one.
+/// What a supply of images is made from.
+struct Supply<'s> {
+    settings: &'s SiteSettings,
+    limits: &'s PhotoLimits,
+    patience: Patience,
+    description: &'s Description,
+    base: &'s Base,
+    shared: &'s Arc<Shared>,
+    credential: Option<&'s Credential>,
+}
+
+impl Supply<'_> {
+    fn open(&self) -> Result<PixelSupply, SiteError> {
+        match &self.settings.pixels {
+            PixelSource::Dir(dir) => {
+                let folder = Folder::open(dir, self.limits.max_bytes)?;
+                Ok(PixelSupply::Folder(folder))
+            }
+            PixelSource::Url(text) => {
+                let wrong =
+                    |why: String| SiteError::Settings(format!("site.pixels \"{text}\": {why}"));
+                let template = Template::try_from(text.clone()).map_err(wrong)?;
+                template
+                    .check(&self.description.id.variables().collect::<Vec<_>>())
+                    .map_err(wrong)?;
+                let home = home(self.base, &template).map_err(wrong)?;
+                self.urls(Place::Template(template), &home, "site.pixels")
+            }
+            PixelSource::Site if self.description.image.is_none() => Err(SiteError::Settings(
+                "nothing says where the images are; describe them in [site.image], or set \
+                     site.pixels"
+                    .to_owned(),
+            )),
+            PixelSource::Site => self.urls(Place::Item, self.base.url(), "site.image"),
+        }
+    }
+
+    fn urls(
+        &self,
+        place: Place,
+        home: &Url,
+        setting: &'static str,
+    ) -> Result<PixelSupply, SiteError> {
+        let guard = Guard::new([self.base.url(), home].into_iter());
+        let shared = Arc::clone(self.shared);
+        let courier = Courier::new(shared, self.patience, home, Some(guard.clone()), setting)?;
+        let images = self.description.auth.images;
+        Ok(PixelSupply::Url(Box::new(UrlPixels {
+            courier,
+            guard,
+            base: self.base.clone(),
+            place,
+            credential: self.credential.cloned().filter(|_| images),
+            max_bytes: self.limits.max_bytes,
+        })))
+    }
+}
+
+/// Stands for everything that a listing depends on: where it changes, all is
+/// listed anew.
+fn listing_key(settings: &SiteSettings) -> String {
+    let description = serde_json::to_string(&settings.description).unwrap_or_default();
+    Fingerprint::new("listing")
+        .part("preset", format!("{:?}", settings.preset).as_bytes())
+        .part("address", settings.base_url.as_str().as_bytes())
+        .part("description", description.as_bytes())
+        .finish()
+}
+
+/// What carries the token, where there is one.
 fn credential(
     settings: &SiteSettings,
     description: &Description,
-) -> Result<Option<(HeaderName, HeaderValue)>, SiteError> {
+) -> Result<Option<Credential>, SiteError> {
     let Some(token) = &settings.token else {
         return Ok(None);
     };
-    let header = description.auth.credential(token.expose_secret());
-    header
+    let user = settings.user.as_deref();
+    let credential = description.auth.credential(user, token);
+    credential
         .map(Some)
-        .map_err(|why| SiteError::Settings(format!("site.token_env: {why}")))
+        .map_err(|why| SiteError::Settings(format!("the token of site.token_env {why}")))
 }

@@ -2,12 +2,14 @@
 
 use super::Traffic;
 use super::address::shown;
+use super::description::{Credential, Description};
 use super::patience::Target;
 use crate::archive::PhotoId;
 use crate::pace::Pace;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, StatusCode};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -56,13 +58,18 @@ pub(super) enum Purpose {
 /// One request.
 #[derive(Clone, Debug)]
 pub(super) struct Parcel {
+    /// The photo it is about; or another name for what it is about, in words.
     pub(super) photo: PhotoId,
     pub(super) purpose: Purpose,
     pub(super) target: Target,
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
+    pub(super) credential: Option<Credential>,
     pub(super) body: Option<String>,
+    /// Tells answers that are to be asked for again, where a status alone does
+    /// not say so.
+    pub(super) description: Option<Arc<Description>>,
     /// Bytes of the answer's body at most.
     pub(super) most: u64,
 }

@@ -3,14 +3,15 @@
 
 use super::SiteError;
 use super::address::{Base, IdParts, Template, is_absolute, shown};
+use super::description::Credential;
 use super::guard::Guard;
 use super::http::Courier;
 use super::parcel::{Answer, Body, Parcel, Purpose, status_text};
 use super::patience::Target;
-use crate::archive::{PhotoId, PixelVersion, Pixels};
+use crate::archive::{PhotoId, PixelVersion, Pixels, Reading};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-    HeaderValue, LAST_MODIFIED, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
+    LAST_MODIFIED, LOCATION,
 };
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -24,11 +25,20 @@ pub(super) struct UrlPixels {
     pub(super) courier: Courier,
     pub(super) guard: Guard,
     pub(super) base: Base,
-    pub(super) template: Template,
+    pub(super) place: Place,
     /// The credential, where the site's images need it too. Only the site's own
     /// origin ever gets it.
-    pub(super) credential: Option<(HeaderName, HeaderValue)>,
+    pub(super) credential: Option<Credential>,
     pub(super) max_bytes: u64,
+}
+
+/// Where an image's address comes from.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// The settings.
+    Template(Template),
+    /// The site, with each photo.
+    Item,
 }
 
 /// Checks a template, and finds the URL at which its requests start.
@@ -51,12 +61,19 @@ pub(super) fn home(base: &Base, template: &Template) -> Result<Url, String> {
 }
 
 impl UrlPixels {
+    /// Whether the site names the address with each photo.
+    pub(super) fn named_by_site(&self) -> bool {
+        matches!(self.place, Place::Item)
+    }
+
     pub(super) async fn fetch(
         &self,
         id: &PhotoId,
         parts: &IdParts<'_>,
+        reading: &Reading,
     ) -> Result<Pixels, SiteError> {
-        let (parcel, answer) = self.follow(id, parts, Method::GET).await?;
+        let start = self.start(id, parts, reading)?;
+        let (parcel, answer) = self.follow(id, start, Method::GET).await?;
         usable(&parcel, answer.status)?;
         let is_html = answer.header(CONTENT_TYPE).is_some_and(is_html_type);
         if is_html || looks_like_html(answer.bytes()) {
@@ -82,8 +99,10 @@ impl UrlPixels {
         &self,
         id: &PhotoId,
         parts: &IdParts<'_>,
+        reading: &Reading,
     ) -> Result<Option<PixelVersion>, SiteError> {
-        let (parcel, answer) = self.follow(id, parts, Method::HEAD).await?;
+        let start = self.start(id, parts, reading)?;
+        let (parcel, answer) = self.follow(id, start, Method::HEAD).await?;
         match usable(&parcel, answer.status) {
             Ok(()) => {}
             Err(SiteError::Missing(text)) => return Err(SiteError::Missing(text)),
@@ -98,16 +117,66 @@ impl UrlPixels {
         Ok(version(&answer).or_else(|| dated(&answer.headers, length?)))
     }
 
+    /// Where the request for an image starts, and who named that place.
+    fn start(
+        &self,
+        id: &PhotoId,
+        parts: &IdParts<'_>,
+        reading: &Reading,
+    ) -> Result<(Url, Target), SiteError> {
+        let refuse = |text: String| SiteError::Photo(format!("{id}: the image's address: {text}"));
+        let template = match &self.place {
+            Place::Template(template) => template,
+            Place::Item => return self.named(reading).map_err(refuse),
+        };
+        let url = self.base.join(template, parts).map_err(refuse)?;
+        Ok((url, Target::Configured))
+    }
+
+    /// The address that the site names. It is content, and content may lie.
+    fn named(&self, reading: &Reading) -> Result<(Url, Target), String> {
+        let Some(text) = reading.image.as_deref() else {
+            return Err("the site names none; check site.image.url".to_owned());
+        };
+        let mut home = self.base.url().clone();
+        if !home.path().ends_with('/') {
+            home.set_path(&format!("{}/", home.path()));
+        }
+        let mut url = home
+            .join(text.trim())
+            .map_err(|error| format!("the site names no URL: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!(
+                "the site names one that begins with {}:",
+                url.scheme()
+            ));
+        }
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        self.guard
+            .admit(&url)
+            .map_err(|error| format!("the site names {}: {error}", shown(&url)))?;
+        let own = url.origin() == home.origin();
+        let target = if own {
+            Target::Configured
+        } else {
+            Target::Redirected
+        };
+        Ok((url, target))
+    }
+
     /// Sends a request and follows redirects by our own rules.
     async fn follow(
         &self,
         id: &PhotoId,
-        parts: &IdParts<'_>,
+        (start, target): (Url, Target),
         method: Method,
     ) -> Result<(Parcel, Answer), SiteError> {
         let refuse = |text: String| SiteError::Photo(format!("{id}: the image's address: {text}"));
-        let start = self.base.join(&self.template, parts).map_err(refuse)?;
-        let mut parcel = self.parcel(id, start, method);
+        let mut parcel = Parcel {
+            target,
+            ..self.parcel(id, start, method)
+        };
         for _ in 0..=REDIRECTS {
             let answer = self.courier.exchange(&parcel).await?;
             let Some(location) = redirect(&answer) else {
@@ -145,12 +214,10 @@ impl UrlPixels {
         headers.insert(ACCEPT, HeaderValue::from_static("image/*, */*;q=0.5"));
         // A compressed transfer would change the entity tag and the length.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Some((name, value)) = &self.credential
-            && url.origin() == self.base.url().origin()
-        {
-            headers.insert(name.clone(), value.clone());
-        }
+        let own = url.origin() == self.base.url().origin();
         Parcel {
+            credential: self.credential.clone().filter(|_| own),
+            description: None,
             photo: id.clone(),
             purpose: Purpose::Pixels,
             target: Target::Configured,
@@ -219,6 +286,7 @@ pub(super) fn looks_like_html(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reqwest::header::HeaderName;
 
     fn answer(headers: &[(&'static str, &'static str)]) -> Answer {
         let pairs = headers.iter().map(|(name, value)| {

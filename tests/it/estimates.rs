@@ -10,9 +10,12 @@ use altfill::config::{self, Environment, ModelEntry, Overrides, PhotoLimits};
 use altfill::model;
 use std::path::Path;
 
+/// Width and height.
+type Size = (u32, u32);
+
 /// The five photos of the shared set, and what they measure once their longer
 /// edge is 1024 pixels.
-const PHOTOS: [(&str, (u32, u32), (u32, u32)); 5] = [
+const PHOTOS: [(&str, Size, Size); 5] = [
     ("shibuya-crossing", (1920, 1275), (1024, 680)),
     ("isabella-stewart-gardner-museum", (1920, 1275), (1024, 680)),
     ("wakeboarding", (1920, 1275), (1024, 680)),
@@ -208,7 +211,7 @@ fn entry(fields: &str) -> ModelEntry {
     settings.models[&ModelName::new("it")].clone()
 }
 
-fn picture((width, height): (u32, u32)) -> Jpeg {
+fn picture((width, height): Size) -> Jpeg {
     Jpeg {
         bytes: Vec::new().into(),
         width,
@@ -217,7 +220,7 @@ fn picture((width, height): (u32, u32)) -> Jpeg {
 }
 
 /// The input tokens that altfill expects for one photo.
-fn estimate(entry: &ModelEntry, size: (u32, u32)) -> u64 {
+fn estimate(entry: &ModelEntry, size: Size) -> u64 {
     let prompt = model::prompt(entry, &facts(), &Language::new("en"));
     let talk = model::conversation(&prompt, picture(size));
     model::estimate(entry, &talk).input
@@ -253,7 +256,8 @@ fn estimates_are_within_a_tenth_of_the_documents_for_five_real_photos() {
 fn the_five_photos_measure_what_the_table_says() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/photos");
     if !Path::new(folder).is_dir() {
-        eprintln!("skipped: there is no ../shared/photos here");
+        let mut out = std::io::stderr();
+        std::io::Write::write_all(&mut out, b"skipped: no ../shared/photos\n").ok();
         return;
     }
     let limits = PhotoLimits {
@@ -350,7 +354,7 @@ fn estimates_are_within_a_tenth_of_recorded_usage() {
 }
 
 /// The part of an estimate that is the picture's.
-fn image_tokens(entry: &ModelEntry, size: (u32, u32)) -> u64 {
+fn image_tokens(entry: &ModelEntry, size: Size) -> u64 {
     let prompt = model::prompt(entry, &facts(), &Language::new("en"));
     let mut talk = model::conversation(&prompt, picture(size));
     talk.turns[0].parts.remove(0);

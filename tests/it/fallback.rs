@@ -77,7 +77,8 @@ fn a_run_goes_on_with_the_fallback_when_an_outage_outlasts_our_patience() {
         let by_spare = writers.iter().filter(|(_, writer)| writer == "spare");
         assert_eq!(by_spare.count() as u64, others, "{name}");
         assert_eq!(workspace.tries(), 0, "{name}: no photo pays for an outage");
-        output.says(&["giving up on fake"]);
+        let told = output.stderr.matches("giving up on fake").count();
+        assert_eq!(told, 1, "{name}: once is enough: {output}");
         nothing_is_redone(&workspace, &site, [&model, &spare]);
     }
 }

@@ -255,6 +255,18 @@ fn every_row_of_openrouter_is_lived_with() {
     );
 }
 
+/// Its guide asks for text before images, because of how it parses.
+#[test]
+fn openrouter_gets_the_text_before_the_photo() {
+    let place = Place::new("openrouter", &json!({"dialect": "openrouter"}));
+    assert!(place.client().hear("Describe.").is_ok());
+    let parts = &place.fake.calls()[0].body["messages"][1]["content"];
+    assert_eq!(
+        (&parts[0]["type"], &parts[1]["type"]),
+        (&json!("text"), &json!("image_url"))
+    );
+}
+
 #[test]
 fn the_model_and_the_provider_that_really_answered_are_recorded() {
     let place = Place::new(

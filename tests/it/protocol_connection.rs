@@ -238,6 +238,52 @@ fn a_success_that_is_no_reply_is_never_a_caption() {
     }
 }
 
+/// Everything that is sent, with a word for the photo: nothing that nobody
+/// configured (no structured output, no sampling, no thinking), the photo before
+/// the text that speaks of it, and no `data:` where it is refused (trap 10).
+#[test]
+fn a_request_has_nothing_that_nobody_configured() {
+    let (system, text) = ("Write alt text.", "Describe.");
+    for (provider, body) in [
+        (
+            "openai-compatible",
+            json!({"model": "fake-vision", "max_tokens": 300, "messages": [
+                {"role": "system", "content": system},
+                {"role": "user", "content": [
+                    {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,IMAGE"}},
+                    {"type": "text", "text": text}]}]}),
+        ),
+        (
+            "ollama",
+            json!({"model": "fake-vision", "stream": false, "options": {"num_predict": 300}, "keep_alive": "30m", "messages": [
+                {"role": "system", "content": system},
+                {"role": "user", "content": text, "images": ["IMAGE"]}]}),
+        ),
+        (
+            "anthropic",
+            json!({"model": "fake-vision", "max_tokens": 300, "system": system, "messages": [
+                {"role": "user", "content": [
+                    {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "IMAGE"}},
+                    {"type": "text", "text": text}]}]}),
+        ),
+        (
+            "gemini",
+            json!({"systemInstruction": {"parts": [{"text": system}]},
+                "generationConfig": {"maxOutputTokens": 300},
+                "contents": [{"role": "user", "parts": [
+                    {"inlineData": {"mimeType": "image/jpeg", "data": "IMAGE"}}, {"text": text}]}]}),
+        ),
+    ] {
+        let place = Place::new(provider, &json!({}));
+        let heard = place.client().hear(text);
+        assert!(
+            matches!(heard, Ok(Ending::Done(_))),
+            "{provider}: {heard:?}"
+        );
+        assert_eq!(place.fake.calls()[0].body, body, "{provider}");
+    }
+}
+
 /// When a service says when to come back, in all forms in which it is said.
 #[test]
 fn a_wait_is_read_in_every_form_in_which_services_name_it() {

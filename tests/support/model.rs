@@ -5,6 +5,7 @@ mod anthropic;
 mod calls;
 mod gemini;
 mod limit;
+mod mistral;
 mod ollama;
 mod openai;
 mod strict;
@@ -51,6 +52,8 @@ pub(crate) struct Manners {
     pub(crate) latency: Duration,
     pub(crate) looks: Looks,
     pub(crate) output_cap: OutputCap,
+    /// Whether it is Mistral's API, which knows other fields.
+    pub(crate) mistral: bool,
     /// Whether a setting such as `temperature` is refused, as by models that
     /// reason.
     pub(crate) refused_settings: Vec<String>,
@@ -96,6 +99,14 @@ impl FakeModel {
         Self::start(Face::OpenAi)
     }
 
+    /// Starts a server that speaks Mistral's chat completions.
+    pub(crate) fn mistral() -> Self {
+        let model = Self::start(Face::OpenAi);
+        model.backend.state().manners.mistral = true;
+        model.output_cap(OutputCap::MaxTokens);
+        model
+    }
+
     /// Starts a server that speaks Ollama's native API.
     pub(crate) fn ollama() -> Self {
         Self::start(Face::Ollama)
@@ -118,6 +129,7 @@ impl FakeModel {
             latency: Duration::ZERO,
             looks: Looks::default(),
             output_cap: OutputCap::default(),
+            mistral: false,
             refused_settings: Vec::new(),
             limit: None,
             loading: Duration::ZERO,
@@ -263,6 +275,11 @@ impl FakeModel {
     /// What is known of an image by its hash in a [`Call`].
     pub(crate) fn image(&self, hash: &str) -> Option<ImageFacts> {
         self.backend.state().known_image(hash)
+    }
+
+    /// The file of an image by its hash in a [`Call`].
+    pub(crate) fn picture(&self, hash: &str) -> Option<Vec<u8>> {
+        self.backend.state().pictures.get(hash).cloned()
     }
 
     /// From the arrival of the first call to the end of the last one.

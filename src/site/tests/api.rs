@@ -32,7 +32,9 @@ async fn an_id_that_would_leave_its_folder_is_never_sent() {
         for error in [
             site.read(&id(bad)).await.unwrap_err(),
             write(&site, bad).await.unwrap_err(),
-            site.pixels(&id(bad)).await.unwrap_err(),
+            site.pixels(&id(bad), &Reading::default())
+                .await
+                .unwrap_err(),
         ] {
             assert!(matches!(error, SiteError::Photo(_)), "{bad}: {error:?}");
         }
@@ -86,7 +88,7 @@ async fn a_tag_alone_is_sent_alone() {
     site.write(&id("a/1"), &change(), &read).await.unwrap();
     let undo = ChangeSet {
         alt: String::new(),
-        tag: None,
+        tag: TagChange::Keep,
     };
     site.write(&id("a/1"), &undo, &read).await.unwrap();
     let bodies: Vec<String> = server.seen().into_iter().map(|seen| seen.body).collect();

@@ -9,7 +9,7 @@ mod pixels;
 use super::open::open_with;
 use super::patience::Patience;
 use super::rest::RestSite;
-use super::{ChangeSet, Site, SiteError};
+use super::{ChangeSet, Extent, Site, SiteError, TagChange};
 use crate::archive::{PhotoId, Reading, SiteName, Tag};
 use crate::config::{Manifest, PhotoLimits, PixelSource, Preset, SiteSettings};
 use std::sync::{Arc, Mutex};
@@ -228,13 +228,20 @@ fn settings(base_url: &Url) -> SiteSettings {
         name: SiteName::new("test"),
         preset: Preset::Album,
         base_url: base_url.clone(),
+        description: serde_json::Map::new(),
+        lines: Vec::new(),
+        user: None,
         token: Some(TOKEN.to_owned().into()),
         token_from: None,
         manifest: Some(Manifest::Ids(vec![id("a/1")])),
         pixels: PixelSource::Url("/files/{album}/{name}.jpg".to_owned()),
+        thumbnail: None,
+        page: None,
         concurrency: 4,
         requests_per_second: None,
         recheck: Duration::ZERO,
+        sweep: Duration::ZERO,
+        image_edge: 1024,
         timeout: Duration::from_secs(5),
     }
 }
@@ -285,7 +292,7 @@ fn photo() -> Reply {
 fn change() -> ChangeSet {
     ChangeSet {
         alt: "A lake at dawn.".to_owned(),
-        tag: Some(Tag::Machine),
+        tag: TagChange::Set(Tag::Machine),
     }
 }
 

@@ -112,7 +112,12 @@ async fn an_address_where_nobody_answers_is_a_wrong_setting() {
     let site = open(&settings(&url));
     for (error, setting) in [
         (site.read(&id("a/1")).await.unwrap_err(), "site.base_url"),
-        (site.pixels(&id("a/1")).await.unwrap_err(), "site.pixels"),
+        (
+            site.pixels(&id("a/1"), &Reading::default())
+                .await
+                .unwrap_err(),
+            "site.pixels",
+        ),
     ] {
         assert_eq!(
             error,

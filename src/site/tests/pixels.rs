@@ -11,7 +11,7 @@ fn image() -> Reply {
 }
 
 async fn fetch(server: &Server) -> Result<Pixels, SiteError> {
-    at(server).pixels(&id("a/1")).await
+    at(server).pixels(&id("a/1"), &Reading::default()).await
 }
 
 async fn refusal(reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> SiteError {
@@ -27,7 +27,13 @@ async fn an_image_is_fetched_without_credentials_and_counted_apart() {
     let mut settings = settings(&server.url);
     settings.base_url = server.url.join("/cms").unwrap();
     let site = open(&settings);
-    assert_eq!(site.pixels(&id("a b/1")).await.unwrap().bytes, IMAGE);
+    assert_eq!(
+        site.pixels(&id("a b/1"), &Reading::default())
+            .await
+            .unwrap()
+            .bytes,
+        IMAGE
+    );
     let seen = server.seen().remove(0);
     assert!(seen.is("GET", "/cms/files/a%20b/1.jpg"), "{seen:?}");
     assert_eq!(seen.header("authorization"), None);
@@ -59,10 +65,23 @@ async fn the_version_is_the_same_with_and_without_the_bytes() {
         })
         .await;
         let site = at(&server);
-        let fetched = site.pixels(&id("a/1")).await.unwrap().version;
-        let asked = site.pixel_version(&id("a/1")).await.unwrap();
+        let fetched = site
+            .pixels(&id("a/1"), &Reading::default())
+            .await
+            .unwrap()
+            .version;
+        let asked = site
+            .pixel_version(&id("a/1"), &Reading::default())
+            .await
+            .unwrap();
         assert_eq!(asked, says.then(|| fetched.clone()));
-        assert_eq!(site.pixels(&id("a/1")).await.unwrap().version, fetched);
+        assert_eq!(
+            site.pixels(&id("a/1"), &Reading::default())
+                .await
+                .unwrap()
+                .version,
+            fetched
+        );
     }
 }
 
@@ -70,13 +89,27 @@ async fn the_version_is_the_same_with_and_without_the_bytes() {
 async fn a_replaced_image_is_another_version() {
     let server = Server::start(|seen| image().with("etag", format!("\"{}\"", seen.before))).await;
     let site = at(&server);
-    let version = async || site.pixel_version(&id("a/1")).await.unwrap();
+    let version = async || {
+        site.pixel_version(&id("a/1"), &Reading::default())
+            .await
+            .unwrap()
+    };
     assert_ne!(version().await, version().await);
     let server = Server::start(|seen| answer(200, format!("bytes {}", seen.before))).await;
     let versions: Vec<PixelVersion> = {
         let site = at(&server);
-        let one = site.pixels(&id("a/1")).await.unwrap().version;
-        vec![one, site.pixels(&id("a/1")).await.unwrap().version]
+        let one = site
+            .pixels(&id("a/1"), &Reading::default())
+            .await
+            .unwrap()
+            .version;
+        vec![
+            one,
+            site.pixels(&id("a/1"), &Reading::default())
+                .await
+                .unwrap()
+                .version,
+        ]
     };
     assert_ne!(versions[0], versions[1]);
 }
@@ -86,13 +119,17 @@ async fn a_server_that_refuses_to_say_a_version_says_none() {
     for code in [400, 403, 405, 501] {
         let server = Server::start(move |_| answer(code, "")).await;
         assert_eq!(
-            at(&server).pixel_version(&id("a/1")).await,
+            at(&server)
+                .pixel_version(&id("a/1"), &Reading::default())
+                .await,
             Ok(None),
             "{code}"
         );
     }
     let server = Server::start(|_| answer(404, "")).await;
-    let missing = at(&server).pixel_version(&id("a/1")).await;
+    let missing = at(&server)
+        .pixel_version(&id("a/1"), &Reading::default())
+        .await;
     assert!(matches!(missing, Err(SiteError::Missing(_))), "{missing:?}");
 }
 
@@ -210,7 +247,10 @@ async fn images_may_live_on_a_configured_host_of_their_own() {
     let port = images.url.port().unwrap();
     let mut settings = settings(&Url::parse("https://example.org").unwrap());
     settings.pixels = PixelSource::Url(format!("http://localhost:{port}/{{id}}-1280w.jpg"));
-    let pixels = open(&settings).pixels(&id("a/1")).await.unwrap();
+    let pixels = open(&settings)
+        .pixels(&id("a/1"), &Reading::default())
+        .await
+        .unwrap();
     assert_eq!(pixels.bytes, IMAGE);
     assert!(images.seen()[0].is("GET", "/a%2F1-1280w.jpg"));
 }
@@ -224,15 +264,15 @@ async fn a_folder_gives_pixels_versions_and_the_listing() {
     settings.pixels = PixelSource::Dir(dir.path().to_owned());
     settings.manifest = None;
     let site = open(&settings);
-    let ids: Vec<_> = site.list().collect().await;
-    assert_eq!(ids, [Ok(id("a/1"))]);
-    let pixels = site.pixels(&id("a/1")).await.unwrap();
+    let ids: Vec<_> = site.list(Extent::All).collect().await;
+    assert_eq!(ids, [Ok(id("a/1").into())]);
+    let pixels = site.pixels(&id("a/1"), &Reading::default()).await.unwrap();
     assert_eq!(pixels.bytes, IMAGE);
     assert_eq!(
-        site.pixel_version(&id("a/1")).await,
+        site.pixel_version(&id("a/1"), &Reading::default()).await,
         Ok(Some(pixels.version))
     );
-    let missing = site.pixels(&id("a/2")).await;
+    let missing = site.pixels(&id("a/2"), &Reading::default()).await;
     assert!(matches!(missing, Err(SiteError::Missing(_))), "{missing:?}");
     assert_eq!(site.traffic().pixels, 0);
 }

@@ -1,10 +1,14 @@
 //! Inside a fake model: the way one call takes through format check, script
 //! and reply, and the log of it.
 
-use super::{Asked, Face, Looks, Manners, Tokens, anthropic, gemini, ollama, openai, strict};
+use super::{
+    Asked, Face, Looks, Manners, Tokens, anthropic, gemini, mistral, ollama, openai, strict,
+};
 use crate::support::http::{Answer, Delivery, Handler, Reply, Request};
 use crate::support::photos::ImageFacts;
 use crate::support::script::{Act, Instead, Place, Rules, Say, Seen};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -59,6 +63,8 @@ pub(crate) struct State {
     pub(crate) loads: Vec<String>,
     loaded: Option<String>,
     images: HashMap<String, Result<ImageFacts, String>>,
+    /// The files of the images that were looked at closely.
+    pub(crate) pictures: HashMap<String, Vec<u8>>,
 }
 
 /// A fake model behind its server.
@@ -77,6 +83,7 @@ impl Backend {
             loads: Vec::new(),
             loaded: None,
             images: HashMap::new(),
+            pictures: HashMap::new(),
         }))
     }
 
@@ -91,7 +98,8 @@ impl Backend {
         let body = serde_json::from_slice(&request.body);
         let state = self.state();
         let asked = match face {
-            Face::OpenAi => openai::understand(&state.manners, request, body),
+            Face::OpenAi => mistral::check(&state.manners, &body)
+                .and_then(|()| openai::understand(&state.manners, request, body)),
             Face::Ollama => ollama::understand(request, body),
             Face::Anthropic => anthropic::understand(&state.manners, request, body),
             Face::Gemini => gemini::understand(&state.manners, request, body),
@@ -118,7 +126,11 @@ impl Backend {
                 (Looks::Closely, None) => Some(strict::image(text)),
             };
             if let Some(facts) = facts {
-                self.state().images.insert(hash.clone(), facts.clone());
+                let file = STANDARD.decode(text).unwrap_or_default();
+                let mut state = self.state();
+                state.pictures.insert(hash.clone(), file);
+                state.images.insert(hash.clone(), facts.clone());
+                drop(state);
                 facts?;
             }
             first.get_or_insert(hash);
