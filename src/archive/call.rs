@@ -41,6 +41,9 @@ impl std::iter::Sum for Usd {
 pub enum Purpose {
     /// To caption a photo.
     Caption,
+    /// To caption a photo with more room for the output, after a reply that
+    /// ended at its cap.
+    Longer,
     /// To find out whether the model works, with the built-in test image.
     Probe,
 }
@@ -50,8 +53,16 @@ impl Purpose {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Caption => "caption",
+            Self::Longer => "longer",
             Self::Probe => "probe",
         }
+    }
+
+    /// The inverse of [`Purpose::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Caption, Self::Longer, Self::Probe]
+            .into_iter()
+            .find(|purpose| purpose.as_str() == text)
     }
 }
 

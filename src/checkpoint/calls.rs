@@ -67,6 +67,8 @@ pub(super) fn unpriced() -> &'static str {
 pub struct StoredCall {
     /// Which call.
     pub id: CallId,
+    /// What it was for.
+    pub purpose: Purpose,
     /// The model that was asked.
     pub model: ModelName,
     /// What it said.
@@ -199,17 +201,18 @@ impl Checkpoint {
     /// The stored reply of a call.
     pub async fn stored_call(&self, call: CallId) -> Result<Option<StoredCall>, CheckpointError> {
         self.verb(move |connection| {
-            let row: Option<(String, Option<String>)> = connection
+            let row: Option<(String, Option<String>, String)> = connection
                 .query_row(
-                    "SELECT model, reply FROM calls WHERE id = ?1",
+                    "SELECT model, reply, purpose FROM calls WHERE id = ?1",
                     [call.0],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )
                 .optional()?;
-            Ok(row.and_then(|(model, reply)| {
+            Ok(row.and_then(|(model, reply, purpose)| {
                 let reply = serde_json::from_str(&reply?).ok()?;
                 Some(StoredCall {
                     id: call,
+                    purpose: Purpose::parse(&purpose)?,
                     model: ModelName::new(model),
                     reply,
                 })

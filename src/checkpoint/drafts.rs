@@ -96,7 +96,7 @@ impl Checkpoint {
             let answered = connection
                 .prepare_cached(
                     "SELECT id FROM calls WHERE slot = ?1 AND key = ?2 AND state = 'answered'
-                     AND purpose = 'caption'
+                     AND purpose IN ('caption', 'longer')
                      AND NOT EXISTS (SELECT 1 FROM drafts WHERE drafts.call = calls.id)
                      ORDER BY id DESC LIMIT 1",
                 )?

@@ -73,7 +73,7 @@ CREATE TABLE runs (
 CREATE TABLE calls (
     id             INTEGER PRIMARY KEY,
     slot           INTEGER REFERENCES slots,
-    purpose        TEXT NOT NULL,
+    purpose        TEXT NOT NULL,           -- caption, longer, probe
     key            TEXT,
     run            INTEGER NOT NULL REFERENCES runs,
     model          TEXT NOT NULL,

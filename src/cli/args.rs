@@ -109,8 +109,11 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  altfill backup altfill-2026-11-21.db\n  \
                             altfill backup \"backups/altfill-$(date +%F).db\"")]
     Backup(Backup),
-    /// List the models of models.yaml
-    #[command(after_help = "Examples:\n  altfill models\n  altfill models --json")]
+    /// List the models of models.yaml, or try them
+    #[command(
+        after_help = "Examples:\n  altfill models\n  altfill models --check\n  \
+                            altfill models qwen2.5vl-7b --check"
+    )]
     Models(Models),
     /// Print what a shell needs to complete altfill's commands
     #[command(after_help = "Examples:\n  \
@@ -329,6 +332,12 @@ pub(super) struct Adopt {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Models {
+    /// Only these
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// Send each a small test picture (models in the cloud: some cents in all)
+    #[arg(long)]
+    pub(super) check: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -76,6 +76,6 @@ async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
         Command::Backup(backup) => backup::backup(&global, backup, output).await,
         Command::Completions(shell) => completions::completions(&shell, output),
         Command::Man(man) => completions::man(&man, output),
-        Command::Models(models) => models::models(&global, &models, output),
+        Command::Models(models) => models::models(&global, &models, output).await,
     }
 }

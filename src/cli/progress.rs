@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 /// How often a plain line says where the run is.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// How often a plain line repeats what the run waits for, as long as that stays
+/// the same.
+const SAID_AGAIN: Duration = Duration::from_secs(300);
+
 /// Failures told one by one; the rest is in the summary's count.
 const TOLD_FAILURES: u64 = 20;
 
@@ -32,6 +36,17 @@ struct State {
     failed: u64,
     cost: Option<f64>,
     said: Instant,
+    waiting: Option<Waiting>,
+}
+
+/// What the run waits for.
+#[derive(Debug)]
+struct Waiting {
+    /// For whom and why, without the time.
+    what: String,
+    /// When it ends; where nobody knows that, with the next call.
+    until: Option<Instant>,
+    said: Instant,
 }
 
 impl Progress {
@@ -49,6 +64,7 @@ impl Progress {
             failed: 0,
             cost: None,
             said: Instant::now(),
+            waiting: None,
         };
         Self {
             output: output.clone(),
@@ -66,6 +82,44 @@ impl Progress {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody waits. Many do so for the same reason at a time: on a terminal
+    /// the bar says it as long as it lasts, elsewhere one line does for all.
+    fn waits(&self, whom: &str, wait: Duration, why: &str) {
+        let what = format!("waiting for {whom} ({why})");
+        let now = Instant::now();
+        let until = (!wait.is_zero()).then(|| now + wait);
+        let seconds = match wait.as_secs_f64() {
+            seconds if seconds >= 1.0 => format!(", {seconds:.0} s"),
+            _ => String::new(),
+        };
+        let text = format!("{what}{seconds}");
+        let mut state = self.state();
+        let known = state.waiting.as_ref().filter(|known| known.what == what);
+        let said = known.map(|known| known.said);
+        let fresh = said.is_none_or(|said| now.duration_since(said) >= SAID_AGAIN);
+        let said = said.filter(|_| !fresh).unwrap_or(now);
+        state.waiting = Some(Waiting { what, until, said });
+        drop(state);
+        if self.output.terminal {
+            self.waiting.set_message(text);
+        } else if fresh {
+            self.output.say(&text);
+        }
+    }
+
+    /// Takes the words away once the wait is over. What was waited for is kept
+    /// in mind: a limit makes a run wait again and again.
+    fn goes_on(&self) {
+        let over = self
+            .state()
+            .waiting
+            .as_ref()
+            .is_none_or(|waiting| waiting.until.is_none_or(|until| until <= Instant::now()));
+        if over {
+            self.waiting.set_message("");
+        }
     }
 
     fn settled(&self, settled: &Settled) {
@@ -180,7 +234,7 @@ impl Observer for Progress {
                 cost,
                 problem,
             } => {
-                self.waiting.set_message("");
+                self.goes_on();
                 if let Some(cost) = cost {
                     *self.state().cost.get_or_insert(0.0) += cost.0;
                 }
@@ -201,15 +255,7 @@ impl Observer for Progress {
                     ));
                 }
             }
-            Event::Waiting { whom, wait, why } => {
-                let seconds = wait.as_secs_f64();
-                let text = format!("waiting {seconds:.0} s for {whom}: {why}");
-                if self.output.terminal {
-                    self.waiting.set_message(text);
-                } else {
-                    self.output.say(&text);
-                }
-            }
+            Event::Waiting { whom, wait, why } => self.waits(whom, *wait, why),
             Event::Adopted(photo) => {
                 if self.output.volume >= Volume::Verbose {
                     self.output.say(&format!("adopted {photo}"));

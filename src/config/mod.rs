@@ -9,6 +9,7 @@
 //! line.
 
 mod addresses;
+mod catalog;
 mod connection;
 mod entries;
 mod environment;
@@ -31,6 +32,7 @@ mod yaml_tree;
 #[cfg(test)]
 mod tests;
 
+pub use catalog::{Catalog, load_models};
 pub use environment::{Environment, VARIABLES, Variable};
 pub use error::{ConfigError, Problem, Spot};
 pub use layers::{Needs, Overrides};

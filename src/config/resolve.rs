@@ -6,7 +6,7 @@ use super::layers::{Common, Layers, Overrides, bounds, count};
 use super::raw::{RawContext, RawPhoto, RawSettings};
 use super::reader::{Given, Origin, did_you_mean};
 use super::source::Source;
-use super::tree::Place;
+use super::tree::{Field, Place};
 use super::{ContextPolicy, Models, PhotoLimits, RunSettings, Settings, entries, site};
 use crate::archive::{ContextField, ModelName};
 use std::collections::BTreeSet;
@@ -29,16 +29,7 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     environment.read_dotenv(directory)?;
 
     let mut problems = Problems::default();
-    let fields = match file.toml() {
-        Ok(fields) => fields,
-        Err(errors) => {
-            for error in errors {
-                let shown = file.show(&Place::Bytes(error.bytes), "");
-                problems.push_shown(&file, shown, Remark::new(error.message));
-            }
-            return Err(problems.into_error());
-        }
-    };
+    let fields = toml_fields(&file)?;
     let raw = RawSettings::read(&file, &fields, &mut problems);
     let mut layers = Layers {
         overrides,
@@ -90,7 +81,22 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     Ok(settings)
 }
 
-fn settings_file(overrides: &Overrides, environment: &Environment) -> Result<Source, ConfigError> {
+/// The tables and keys of the settings file, or where its syntax is wrong.
+pub(super) fn toml_fields(file: &Source) -> Result<Vec<Field>, ConfigError> {
+    file.toml().map_err(|errors| {
+        let mut problems = Problems::default();
+        for error in errors {
+            let shown = file.show(&Place::Bytes(error.bytes), "");
+            problems.push_shown(file, shown, Remark::new(error.message));
+        }
+        problems.into_error()
+    })
+}
+
+pub(super) fn settings_file(
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<Source, ConfigError> {
     let (path, hint) = if let Some(path) = &overrides.config {
         (path.clone(), "check the path given to --config")
     } else if let Some(path) = environment.get(environment::CONFIG) {
@@ -103,7 +109,7 @@ fn settings_file(overrides: &Overrides, environment: &Environment) -> Result<Sou
     read(&path, "settings file", hint)
 }
 
-fn models_file(given: &Given<'_, PathBuf>) -> Result<Source, ConfigError> {
+pub(super) fn models_file(given: &Given<'_, PathBuf>) -> Result<Source, ConfigError> {
     let hint = match given.origin {
         Origin::Default => {
             "copy the models.yaml that comes with altfill beside the settings file, or name \
@@ -141,7 +147,7 @@ fn photo(raw: RawPhoto<'_>, problems: &mut Problems) -> PhotoLimits {
     }
 }
 
-fn context(raw: RawContext<'_>) -> ContextPolicy {
+pub(super) fn context(raw: RawContext<'_>) -> ContextPolicy {
     // A place tells most about the people in a photo, so it is asked for.
     let choices = [
         (ContextField::Album, raw.album, true),
@@ -165,7 +171,7 @@ fn context(raw: RawContext<'_>) -> ContextPolicy {
 }
 
 /// The models to use: the first, then its fallbacks, each once.
-fn chain(
+pub(super) fn chain(
     common: &Common<'_>,
     models: Option<&Models>,
     file: &Source,

@@ -84,7 +84,8 @@ impl Shape {
 
     fn body(&self, conversation: &Conversation) -> Value {
         // The cap is required here, so no `omit` can leave it out.
-        let mut body = json!({"model": self.model, "max_tokens": self.cap});
+        let cap = conversation.cap.unwrap_or(self.cap);
+        let mut body = json!({"model": self.model, "max_tokens": cap});
         if let Some(system) = &conversation.system {
             body["system"] = system.as_str().into();
         }

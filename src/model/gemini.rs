@@ -127,6 +127,9 @@ impl Shape {
         }
         body["contents"] = conversation.turns.iter().map(content).collect();
         body["generationConfig"] = Value::Object(self.config.clone());
+        if let Some(cap) = conversation.cap {
+            body["generationConfig"]["maxOutputTokens"] = cap.into();
+        }
         for (name, value) in &self.beside {
             body[name.as_str()] = value.clone();
         }

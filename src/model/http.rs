@@ -45,6 +45,7 @@ pub(super) enum KeyStyle {
 }
 
 /// One API address with everything needed to post to it.
+#[derive(Clone)]
 pub(super) struct Endpoint {
     client: reqwest::Client,
     url: Url,
@@ -53,7 +54,7 @@ pub(super) struct Endpoint {
     secrets: Secrets,
     timeout: Duration,
     /// What a person can do when nothing answers.
-    hint: &'static str,
+    hint: String,
 }
 
 impl Endpoint {
@@ -86,7 +87,7 @@ impl Endpoint {
             headers,
             secrets: Secrets::new(&key),
             timeout,
-            hint: "",
+            hint: String::new(),
         })
     }
 
@@ -99,9 +100,24 @@ impl Endpoint {
 
     /// Sets what a person is told when nothing answers at the address.
     #[must_use]
-    pub(super) fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = hint;
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
         self
+    }
+
+    /// The same for another call of this API, which may take another time.
+    #[must_use]
+    pub(super) fn at(&self, url: Url, timeout: Duration) -> Self {
+        Self {
+            url,
+            timeout,
+            ..self.clone()
+        }
+    }
+
+    /// How long a call may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Posts one request, once, and reads the whole reply.

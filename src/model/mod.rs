@@ -1,9 +1,11 @@
 //! Everything about models: the conversation that is sent, one file per wire
 //! format, and all HTTP to models.
 
+mod allowance;
 mod anthropic;
 pub mod bodies;
 mod chat;
+mod checkup;
 mod command;
 mod embedded;
 mod ending;
@@ -11,6 +13,7 @@ mod fault;
 mod gemini;
 mod http;
 mod identity;
+mod load;
 mod ollama;
 mod openai;
 mod process;
@@ -20,12 +23,18 @@ mod settings;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod vision;
 mod wait;
 
+pub use allowance::allowances;
+pub use checkup::{Checkup, checkup};
 pub use identity::is_another_model;
+pub use load::{Load, load};
 pub use prompt::{PROMPT_VERSION, Prompt, conversation, prompt, prompt_fingerprint};
 pub use recipe::settings_fingerprint;
+pub use settings::raised_cap;
 pub use tokens::estimate;
+pub use vision::{Vision, vision};
 
 use crate::archive::{Ending, Jpeg, RawReply, Unanswered, Usage};
 use crate::config::{ModelEntry, Provider};
@@ -40,6 +49,8 @@ pub struct Conversation {
     pub system: Option<String>,
     /// The turns, the oldest first; the last one is the user's.
     pub turns: Vec<Turn>,
+    /// The cap on output tokens, where it is another than the entry's.
+    pub cap: Option<u32>,
 }
 
 /// Who says a turn.
@@ -76,6 +87,18 @@ pub trait Model: Send + Sync {
     /// Sends one request and waits for the whole reply, at most for the
     /// entry's timeout.
     async fn send(&self, conversation: &Conversation) -> Result<RawReply, Unanswered>;
+
+    /// Makes the model ready to answer within its timeout: a local server that
+    /// loads models on demand loads this one now, however long that takes. Costs
+    /// nothing, and may be done again at any time.
+    ///
+    /// # Errors
+    /// What is wrong, as the ending of a call would say it: the server is down,
+    /// doesn't have the model, or the model can't see. Whatever is not certain
+    /// is no error here; the first call will tell.
+    async fn warm_up(&self) -> Result<(), Ending> {
+        Ok(())
+    }
 
     /// Says what a reply means. Pure: a stored reply is judged the same way.
     fn judge(&self, reply: &RawReply) -> Ending;

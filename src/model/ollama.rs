@@ -4,17 +4,24 @@
 //! goes on for ten times its context. `stream` is always off. Of the settings,
 //! `keep_alive`, `think`, `format` and the token probabilities stand beside the
 //! messages, all others are `options`.
+//!
+//! Before the first photo the model is loaded by a request without messages,
+//! and with the very options of the calls, since others would load it anew.
+//! `/api/show` is asked first: Ollama itself doesn't look whether a model can
+//! see, and some that can't would make a caption up.
 
 use super::chat::{address, base64};
 use super::ending::{Who, count, text};
 use super::fault::Fault;
 use super::http::{Endpoint, KeyStyle};
-use super::tokens::Estimator;
+use super::tokens::{Estimator, text_tokens};
 use super::{Conversation, Model, ModelError, Role, Turn, settings, wait};
-use crate::archive::{Ending, Finish, RawReply, Reply, Unanswered, Usage};
+use crate::archive::{Ending, Finish, Jpeg, RawReply, Reply, Unanswered, Usage};
 use crate::config::ModelEntry;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Where Ollama listens unless told otherwise.
 const HOME: &str = "http://127.0.0.1:11434";
@@ -22,9 +29,30 @@ const HOME: &str = "http://127.0.0.1:11434";
 /// Settings that are no `options`.
 const TOP_LEVEL: &[&str] = &["keep_alive", "think", "format", "logprobs", "top_logprobs"];
 
+/// How long the model stays in memory after a call, unless the entry says
+/// otherwise. Ollama's own five minutes are shorter than many a pause of a run:
+/// a rate limit, or a site that is down.
+const KEEP_ALIVE: &str = "30m";
+
+/// The time to load a model, at least: Ollama itself gives up a load that makes
+/// no progress for five minutes.
+const LONGEST_LOAD: Duration = Duration::from_secs(600);
+
+/// The time for `/api/show`, which reads a few kilobytes from disk.
+const LONGEST_SHOW: Duration = Duration::from_secs(30);
+
+/// The context that Ollama gives a model on a machine with less than 24 GB of
+/// video memory. A prompt with an image that doesn't fit is refused, not cut.
+const USUAL_CONTEXT: u64 = 4096;
+
+/// Tokens of the built-in prompt, with facts of the usual length.
+const USUAL_PROMPT: u64 = 800;
+
 /// A model behind Ollama.
 pub(super) struct Ollama {
     endpoint: Endpoint,
+    show: Endpoint,
+    load: Endpoint,
     shape: Shape,
     estimator: Estimator,
     who: Who,
@@ -40,9 +68,13 @@ struct Shape {
 impl Ollama {
     pub(super) fn new(entry: &ModelEntry) -> Result<Self, ModelError> {
         let url = address(entry, HOME, &["api", "chat"])?;
-        let endpoint = Endpoint::new(entry, url, KeyStyle::Bearer)?
+        let endpoint = Endpoint::new(entry, url.clone(), KeyStyle::Bearer)?
             .hint("is Ollama running? `ollama serve` starts it");
+        let longest = LONGEST_LOAD.max(endpoint.timeout());
+        let about = address(entry, HOME, &["api", "show"])?;
         Ok(Self {
+            show: endpoint.at(about, LONGEST_SHOW),
+            load: endpoint.at(url, longest),
             endpoint,
             shape: Shape::new(entry),
             estimator: Estimator::new(entry),
@@ -55,6 +87,25 @@ impl Ollama {
 impl Model for Ollama {
     async fn send(&self, conversation: &Conversation) -> Result<RawReply, Unanswered> {
         self.endpoint.post(&self.shape.body(conversation)).await
+    }
+
+    async fn warm_up(&self) -> Result<(), Ending> {
+        let shown = self.show.post(&json!({"model": self.shape.model})).await;
+        check_shown(&self.who, &shown.map_err(|lost| outage(&lost))?)?;
+        let loaded = self
+            .load
+            .post(&self.shape.load())
+            .await
+            .map_err(|lost| outage(&lost))?;
+        if (200..300).contains(&loaded.status) {
+            return Ok(());
+        }
+        let fault = Fault::read(&loaded.body);
+        match refused(&self.who, loaded.status, &fault, &loaded) {
+            // Something in front of Ollama that wants messages: no matter.
+            Ending::Done(_) | Ending::Photo(_) => Ok(()),
+            ending => Err(ending),
+        }
     }
 
     fn judge(&self, reply: &RawReply) -> Ending {
@@ -81,6 +132,16 @@ impl Shape {
             }
         }
         options.insert("num_predict".to_owned(), settings::output_cap(entry).into());
+        let own_context = entry.omit.contains("num_ctx") || options.contains_key("num_ctx");
+        if let Some(context) = context_needed(entry).filter(|_| !own_context) {
+            options.insert("num_ctx".to_owned(), context.into());
+        }
+        let kept = beside
+            .get("keep_alive")
+            .map_or_else(|| json!(KEEP_ALIVE), seconds);
+        if !entry.omit.contains("keep_alive") {
+            beside.insert("keep_alive".to_owned(), kept);
+        }
         Self {
             model: entry.model.clone(),
             beside,
@@ -96,10 +157,74 @@ impl Shape {
         messages.extend(conversation.turns.iter().map(message));
         let mut body = json!({"model": self.model, "stream": false, "messages": messages});
         body["options"] = Value::Object(self.options.clone());
+        if let Some(cap) = conversation.cap {
+            body["options"]["num_predict"] = cap.into();
+        }
         for (name, value) in &self.beside {
             body[name.as_str()] = value.clone();
         }
         body
+    }
+
+    /// The request that only loads the model.
+    fn load(&self) -> Value {
+        let mut body = json!({"model": self.model, "stream": false, "messages": []});
+        body["options"] = Value::Object(self.options.clone());
+        if let Some(time) = self.beside.get("keep_alive") {
+            body["keep_alive"] = time.clone();
+        }
+        body
+    }
+}
+
+/// The context to ask for where the usual one may be too small for a prompt
+/// with an image of the longest edge and any shape. One figure for all photos:
+/// each new one would load the model anew.
+fn context_needed(entry: &ModelEntry) -> Option<u64> {
+    let largest = Jpeg {
+        bytes: Arc::from([]),
+        width: entry.image.long_edge,
+        height: entry.image.long_edge,
+    };
+    let prompt = entry.prompt.as_deref().map_or(0, text_tokens);
+    let image = Estimator::new(entry).image_tokens(&largest);
+    let need = image + prompt + USUAL_PROMPT + u64::from(settings::output_cap(entry));
+    (need > USUAL_CONTEXT).then(|| need.next_multiple_of(USUAL_CONTEXT))
+}
+
+/// A `keep_alive` as the API takes it: a text needs a unit, so that a bare
+/// number in quotes becomes a number of seconds.
+fn seconds(value: &Value) -> Value {
+    let number = value
+        .as_str()
+        .and_then(|text| text.trim().parse::<i64>().ok());
+    number.map_or_else(|| value.clone(), Value::from)
+}
+
+fn outage(unanswered: &Unanswered) -> Ending {
+    Ending::Outage(unanswered.to_string())
+}
+
+/// What `/api/show` says against the model. Only what is certain counts: old
+/// versions name no capabilities, and not everything in front of Ollama has
+/// this call.
+fn check_shown(who: &Who, shown: &RawReply) -> Result<(), Ending> {
+    if !(200..300).contains(&shown.status) {
+        let fault = Fault::read(&shown.body);
+        return match refused(who, shown.status, &fault, shown) {
+            ending @ Ending::Settings(_) if shown.status == 404 && fault.structured => Err(ending),
+            _ => Ok(()),
+        };
+    }
+    let capabilities = serde_json::from_str::<Value>(&shown.body)
+        .ok()
+        .and_then(|body| body.get("capabilities")?.as_array().cloned());
+    match capabilities {
+        Some(list) if !list.is_empty() && !list.iter().any(|name| name == "vision") => {
+            let list: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            Err(who.blind(&format!("Ollama lists only {} for it", list.join(", "))))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -222,8 +347,80 @@ mod tests {
                 "messages": [
                     {"role": "system", "content": "Be brief."},
                     {"role": "user", "content": "Describe.", "images": [JPEG_BASE64]}],
-                "options": {"num_predict": 300}})
+                "options": {"num_predict": 300}, "keep_alive": "30m"})
         );
+        assert_eq!(
+            Shape::new(&entry(Provider::Ollama)).load(),
+            json!({"model": "test-model", "stream": false, "messages": [],
+                "options": {"num_predict": 300}, "keep_alive": "30m"})
+        );
+    }
+
+    #[test]
+    fn a_larger_cap_of_one_conversation_wins() {
+        let mut talk = talk();
+        talk.cap = Some(1200);
+        let body = Shape::new(&entry(Provider::Ollama)).body(&talk);
+        assert_eq!(body["options"], json!({"num_predict": 1200}));
+    }
+
+    #[test]
+    fn the_time_in_memory_is_sent_in_a_form_that_ollama_reads() {
+        for (written, sent) in [
+            (json!("10m"), json!("10m")),
+            (json!("-1"), json!(-1)),
+            (json!("300"), json!(300)),
+            (json!(0), json!(0)),
+        ] {
+            let entry = entry_with(Provider::Ollama, json!({ "keep_alive": written }));
+            assert_eq!(Shape::new(&entry).body(&talk())["keep_alive"], sent);
+        }
+        let mut entry = entry(Provider::Ollama);
+        entry.omit.insert("keep_alive".to_owned());
+        assert_eq!(Shape::new(&entry).body(&talk()).get("keep_alive"), None);
+    }
+
+    #[test]
+    fn the_context_is_raised_only_where_the_usual_one_may_not_do() {
+        let context = |entry: &ModelEntry| Shape::new(entry).options.get("num_ctx").cloned();
+        let mut entry = entry(Provider::Ollama);
+        entry.model = "qwen2.5vl:7b".to_owned();
+        entry.image.long_edge = 1024;
+        assert_eq!(context(&entry), None);
+        entry.image.long_edge = 2048;
+        assert_eq!(context(&entry), Some(json!(8192)));
+        entry.settings.insert("num_ctx".to_owned(), json!(6000));
+        assert_eq!(context(&entry), Some(json!(6000)), "the owner knows better");
+        entry.settings.clear();
+        entry.omit.insert("num_ctx".to_owned());
+        assert_eq!(context(&entry), None);
+    }
+
+    #[test]
+    fn a_model_without_eyes_is_found_out_before_the_first_photo() {
+        let who = Who::new(&entry(Provider::Ollama));
+        let shown = |status, body| check_shown(&who, &reply(status, body));
+        let blind = shown(200, r#"{"capabilities":["completion","tools"]}"#);
+        assert!(
+            matches!(&blind, Err(Ending::Settings(why)) if why.contains("completion, tools")),
+            "{blind:?}"
+        );
+        let missing = shown(404, r#"{"error":"model 'test-model' not found"}"#);
+        assert!(
+            matches!(&missing, Err(Ending::Settings(why)) if why.contains("ollama pull test-model")),
+            "{missing:?}"
+        );
+        for (status, body) in [
+            (200, r#"{"capabilities":["completion","vision"]}"#),
+            (200, r#"{"capabilities":[]}"#),
+            (200, r#"{"details":{}}"#),
+            (200, "<html>"),
+            (404, "404 page not found"),
+            (403, ""),
+            (500, r#"{"error":"x"}"#),
+        ] {
+            assert_eq!(shown(status, body), Ok(()), "{status} {body}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::archive::{Ending, Finish, RawReply, Reply, Unanswered, Usage};
 use crate::config::{Dialect, ModelEntry};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
+use url::Url;
 
 /// Codes for money and spending limits. They come with status 429 as well, and
 /// in `type` as well as in `code` (OpenAI's error-codes guide).
@@ -73,6 +74,8 @@ struct Shape {
     model: String,
     dialect: Dialect,
     detail: Option<String>,
+    /// What the cap on output is called, where one is sent.
+    cap: Option<&'static str>,
     beside: Map<String, Value>,
 }
 
@@ -92,7 +95,7 @@ impl OpenAi {
         let url = address(entry, home, &["chat", "completions"])?;
         let mut endpoint = Endpoint::new(entry, url, KeyStyle::Bearer)?;
         if entry.dialect == Dialect::Compatible {
-            endpoint = endpoint.hint("is the server running, and `base_url` right?");
+            endpoint = endpoint.hint(how_to_start(entry));
         }
         Ok(Self {
             endpoint,
@@ -123,10 +126,10 @@ impl Shape {
         let mut beside = Map::new();
         let names = ["max_tokens", "max_completion_tokens"];
         let first = usize::from(entry.dialect == Dialect::OpenAi);
-        let name = [names[first], names[1 - first]]
+        let cap = [names[first], names[1 - first]]
             .into_iter()
             .find(|name| !entry.omit.contains(*name));
-        if let Some(name) = name {
+        if let Some(name) = cap {
             beside.insert(name.to_owned(), settings::output_cap(entry).into());
         }
         for (name, value) in settings::sent(entry) {
@@ -142,6 +145,7 @@ impl Shape {
             model: entry.model.clone(),
             dialect: entry.dialect,
             detail: entry.image.detail.clone(),
+            cap,
             beside,
         }
     }
@@ -155,6 +159,9 @@ impl Shape {
         let mut body = json!({"model": self.model, "messages": messages});
         for (name, value) in &self.beside {
             body[name.as_str()] = value.clone();
+        }
+        if let (Some(name), Some(cap)) = (self.cap, conversation.cap) {
+            body[name] = cap.into();
         }
         body
     }
@@ -271,6 +278,22 @@ impl Judge {
             return who.bad_setting(&told);
         }
         who.by_status(status, fault, reply)
+    }
+}
+
+/// What to do when nothing answers, by the ports that local servers use unless
+/// told otherwise.
+fn how_to_start(entry: &ModelEntry) -> String {
+    let port = entry.base_url.as_ref().and_then(Url::port);
+    let model = &entry.model;
+    match port.filter(|_| !entry.cloud) {
+        Some(1234) => "is LM Studio's server running? `lms server start` starts it".to_owned(),
+        Some(8000) => format!("is vLLM running? `vllm serve {model}` starts it"),
+        Some(8080) => "is llama.cpp's server running? `llama-server -m MODEL.gguf --mmproj \
+                       PROJECTOR.gguf` starts it"
+            .to_owned(),
+        Some(11434) => "is Ollama running? `ollama serve` starts it".to_owned(),
+        _ => "is the server running, and `base_url` right?".to_owned(),
     }
 }
 

@@ -81,6 +81,7 @@ pub fn conversation(prompt: &Prompt, image: Jpeg) -> Conversation {
             role: Role::User,
             parts: vec![Part::Image(image), Part::Text(prompt.user.clone())],
         }],
+        cap: None,
     }
 }
 

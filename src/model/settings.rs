@@ -95,6 +95,26 @@ pub(super) fn output_cap(entry: &ModelEntry) -> u32 {
         .unwrap_or(entry.max_tokens)
 }
 
+/// The cap for asking again after a reply that ended at its cap: four times as
+/// much and at least 1024, since what ran out of room was mostly thinking, but
+/// never beyond 16,384, so that a model that can't stop costs little. `None`
+/// where there is no more room to give, or nobody to take it.
+pub fn raised_cap(entry: &ModelEntry) -> Option<u32> {
+    const FEWEST: u32 = 1024;
+    const MOST: u32 = 16_384;
+    let uncapped = ["max_tokens", "max_completion_tokens"]
+        .iter()
+        .all(|name| entry.omit.contains(*name));
+    let takes_none = match entry.provider {
+        Provider::Command | Provider::Embedded => true,
+        Provider::OpenAi => uncapped,
+        Provider::Ollama | Provider::Anthropic | Provider::Gemini => false,
+    };
+    let cap = output_cap(entry);
+    let raised = cap.saturating_mul(4).clamp(FEWEST, MOST);
+    (!takes_none && raised > cap).then_some(raised)
+}
+
 /// The settings to send, with the names as written.
 pub(super) fn sent(entry: &ModelEntry) -> impl Iterator<Item = (&str, &Value)> {
     entry
@@ -155,6 +175,31 @@ pub(super) fn list(value: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::testing::entry as entry_of;
+
+    #[test]
+    fn more_room_is_bounded_and_given_only_where_a_cap_is_sent() {
+        for (cap, raised) in [
+            (1, Some(1024)),
+            (300, Some(1200)),
+            (1500, Some(6000)),
+            (10_000, Some(16_384)),
+            (16_384, None),
+            (1_000_000, None),
+        ] {
+            let mut entry = entry_of(Provider::Ollama);
+            entry.max_tokens = cap;
+            assert_eq!(raised_cap(&entry), raised, "{cap}");
+        }
+        for provider in [Provider::Command, Provider::Embedded] {
+            assert_eq!(raised_cap(&entry_of(provider)), None);
+        }
+        let mut entry = entry_of(Provider::OpenAi);
+        entry.omit.insert("max_tokens".to_owned());
+        assert!(raised_cap(&entry).is_some());
+        entry.omit.insert("max_completion_tokens".to_owned());
+        assert_eq!(raised_cap(&entry), None);
+    }
     use crate::model::testing::entry_with;
     use serde_json::json;
 

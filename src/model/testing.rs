@@ -106,6 +106,7 @@ pub(super) fn talk() -> Conversation {
             role: Role::User,
             parts: vec![Part::Image(jpeg()), Part::Text("Describe.".to_owned())],
         }],
+        cap: None,
     }
 }
 

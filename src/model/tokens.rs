@@ -65,11 +65,11 @@ impl Estimator {
         }
         Usage {
             input: text + images,
-            output: u64::from(self.cap),
+            output: u64::from(conversation.cap.unwrap_or(self.cap)),
         }
     }
 
-    fn image_tokens(&self, image: &Jpeg) -> u64 {
+    pub(super) fn image_tokens(&self, image: &Jpeg) -> u64 {
         let size = Size {
             width: u64::from(image.width.max(1)),
             height: u64::from(image.height.max(1)),
@@ -87,7 +87,7 @@ impl Estimator {
     }
 }
 
-fn text_tokens(text: &str) -> u64 {
+pub(super) fn text_tokens(text: &str) -> u64 {
     let (mut ascii, mut other) = (0_u64, 0_u64);
     for c in text.chars() {
         *(if c.is_ascii() { &mut ascii } else { &mut other }) += 1;

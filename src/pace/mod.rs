@@ -1,20 +1,29 @@
 //! How fast a service may be asked: permits, rate limits and pause gates,
 //! shared by site and model.
 //!
-//! Order of acquisition, everywhere: gate, rate, permit. Nothing is held while
-//! waiting for the gate or the rate, so a paused service blocks nobody else.
+//! Order of acquisition, everywhere: rate, gate, permit, what the service says
+//! is left, lease. Nothing is held while waiting for rate, gate or what is left,
+//! so a paused service blocks nobody else.
 
+mod allowance;
 mod gate;
+mod learned;
+mod lease;
 mod permits;
 mod rate;
 
+pub use allowance::{Left, Measure, Need};
 pub use gate::Pause;
+pub use lease::{Lease, Leased};
 pub use permits::Permit;
 
+use allowance::{Allowances, Ticket};
 use gate::Gate;
+use learned::Learned;
 use permits::Permits;
 use rate::Rate;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a service allows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +43,42 @@ pub struct Pace {
     requests: Option<Rate>,
     tokens: Option<Rate>,
     gate: Gate,
+    allowances: Allowances,
+    learned: Learned,
+    limits: Limits,
+}
+
+/// A wait that is told to whoever watches: such a wait has begun, lasts at
+/// least for this long, and this is why.
+pub type Tell<'a> = &'a (dyn Fn(Duration, &str) + Send + Sync);
+
+/// The right to have one request in flight that was booked with what the
+/// service says is left, until it is dropped.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    pace: &'a Pace,
+    ticket: Ticket,
+    _permit: Permit<'a>,
+}
+
+impl Turn<'_> {
+    /// What the reply says is left; to be called once it is there, empty where
+    /// it says nothing or never came.
+    pub fn heard(&self, left: &[Left]) {
+        self.pace.allowances.observe(self.ticket, left);
+    }
+
+    /// The request was refused as one too many, and so long a wait was asked
+    /// for.
+    pub fn refused(&self, wait: Duration) {
+        self.pace.learned.refused(self.ticket, wait);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.pace.allowances.done(self.ticket);
+    }
 }
 
 impl Pace {
@@ -46,6 +91,9 @@ impl Pace {
                 .tokens_per_minute
                 .map(|n| Rate::per_second(f64::from(n) / 60.0)),
             gate: Gate::default(),
+            allowances: Allowances::default(),
+            learned: Learned::default(),
+            limits,
         }
     }
 
@@ -53,18 +101,73 @@ impl Pace {
     /// sent, and gives the permit for it. Dropping the future loses nothing but
     /// a place in the rate.
     pub async fn enter(&self, tokens: u64) -> Permit<'_> {
-        if let Some(rate) = &self.requests {
-            rate.take(1).await;
-        }
-        if let Some(rate) = &self.tokens {
-            rate.take(tokens).await;
-        }
+        self.rates(tokens, &|_, _| {}).await;
         loop {
             self.gate.open().await;
             let permit = self.permits.acquire().await;
             if self.gate.paused().is_none() {
                 return permit;
             }
+        }
+    }
+
+    /// The same for a service that says what is left of its limits, telling of
+    /// every wait that its limits are the reason for.
+    pub async fn turn(&self, need: Need, tell: Tell<'_>) -> Turn<'_> {
+        self.rates(need.tokens(), tell).await;
+        loop {
+            self.gate.open().await;
+            let permit = self.permits.acquire().await;
+            if self.gate.paused().is_some() {
+                continue;
+            }
+            if let Err(full) = self.learned.take() {
+                drop(permit);
+                let wait = full.until.saturating_duration_since(Instant::now());
+                let rate = (full.rate * 10.0).round() / 10.0;
+                tell(
+                    wait,
+                    &format!("{rate} requests a minute, as it refused more"),
+                );
+                tokio::time::sleep_until(full.until).await;
+                continue;
+            }
+            let more = self.allowances.more();
+            match self.allowances.take(need) {
+                Ok(ticket) => {
+                    self.learned.sent(ticket);
+                    return Turn {
+                        pace: self,
+                        ticket,
+                        _permit: permit,
+                    };
+                }
+                Err(short) => {
+                    drop(permit);
+                    let wait = short.until.saturating_duration_since(Instant::now());
+                    tell(wait, short.why());
+                    tokio::select! {
+                        () = tokio::time::sleep_until(short.until) => {}
+                        () = more => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn rates(&self, tokens: u64, tell: Tell<'_>) {
+        let Limits {
+            requests_per_second,
+            tokens_per_minute,
+            ..
+        } = self.limits;
+        if let (Some(rate), Some(limit)) = (&self.requests, requests_per_second) {
+            let why = || format!("{} requests a minute", (limit * 60.0).round());
+            rate.take(1, |wait| tell(wait, &why())).await;
+        }
+        if let (Some(rate), Some(limit)) = (&self.tokens, tokens_per_minute) {
+            let why = || format!("{limit} tokens a minute");
+            rate.take(tokens, |wait| tell(wait, &why())).await;
         }
     }
 

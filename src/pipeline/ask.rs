@@ -2,12 +2,12 @@
 //! when there is none is decided here.
 
 use super::Event;
-use super::attempt::{Attempt, Subject, attempt};
+use super::attempt::{Attempt, Subject, Tried, attempt};
 use super::chain::{Down, Member, Trouble};
-use super::items::Ask;
+use super::items::{Ask, CutOff};
 use super::shared::Shared;
-use crate::archive::{CallId, Context, Ending, Jpeg, PhotoId, Reply};
-use crate::checkpoint::{CheckpointError, SlotRow};
+use crate::archive::{CallId, Context, Ending, Finish, Jpeg, PhotoId, Purpose, Reply};
+use crate::checkpoint::{CheckpointError, SlotRow, Worth};
 use crate::model;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -39,12 +39,21 @@ pub(super) struct Question<'a> {
     pub(super) slot: SlotRow,
     pub(super) photo: &'a PhotoId,
     pub(super) image: &'a Jpeg,
+    /// A paid reply of this model that ended at its cap, from an earlier run.
+    pub(super) cut_off: Option<&'a CutOff>,
 }
 
 /// What the run makes of a reply that is no text.
 enum Verdictless {
     Again,
     End(Answer),
+}
+
+/// What one photo has seen of a model.
+#[derive(Default)]
+struct Seen {
+    outages: u32,
+    strikes: u32,
 }
 
 /// Whether an outage looks like one photo's doing.
@@ -58,11 +67,41 @@ enum Suspicious {
 }
 
 impl Question<'_> {
-    /// Asks until there is an answer. Every attempt is a call of its own in the
-    /// checkpoint; nothing is held while waiting.
+    /// Asks until there is an answer. A reply that ended at its cap is asked for
+    /// once more with a larger one; where that can't be done, it is the answer.
     pub(super) async fn answer(&self, shared: &Shared) -> Result<Answer, CheckpointError> {
-        let conversation = model::conversation(&self.ask.prompt, self.image.clone());
-        let (mut outages, mut strikes) = (0, 0);
+        let (call, reply) = match self.cut_off {
+            Some(earlier) => {
+                self.book(shared, earlier).await?;
+                earlier.clone()
+            }
+            None => match self.ask_for(shared, None).await? {
+                Answer::Reply(call, reply) if reply.finish == Finish::Length => (call, reply),
+                other => return Ok(other),
+            },
+        };
+        let Some(cap) = model::raised_cap(&self.member.entry) else {
+            return Ok(Answer::Reply(call, reply));
+        };
+        self.member.tell_of_cap(shared, cap);
+        Ok(match self.ask_for(shared, Some(cap)).await? {
+            Answer::Photo(_) => Answer::Reply(call, reply),
+            other => other,
+        })
+    }
+
+    /// Asks with the usual or a larger cap until there is an answer. Every
+    /// attempt is a call of its own in the checkpoint; nothing is held while
+    /// waiting.
+    async fn ask_for(&self, shared: &Shared, cap: Option<u32>) -> Result<Answer, CheckpointError> {
+        let mut conversation = model::conversation(&self.ask.prompt, self.image.clone());
+        conversation.cap = cap;
+        let subject = Subject {
+            purpose: cap.map_or(Purpose::Caption, |_| Purpose::Longer),
+            photo: Some((self.slot, self.photo)),
+            key: Some(&self.ask.key),
+        };
+        let mut seen = Seen::default();
         loop {
             if shared.stop.asked() {
                 return Ok(Answer::Stopped);
@@ -70,12 +109,13 @@ impl Question<'_> {
             if self.member.down().is_some() {
                 return Ok(Answer::Next);
             }
-            let subject = Subject {
-                photo: Some((self.slot, self.photo)),
-                ask: Some(self.ask),
-            };
-            let Some(attempt) = attempt(shared, self.member, &conversation, subject).await? else {
-                continue;
+            let attempt = match attempt(shared, self.member, &conversation, subject).await? {
+                Tried::Called(attempt) => attempt,
+                Tried::NotMade => continue,
+                Tried::Unready(ending) => match unready(shared, self.member, ending) {
+                    Verdictless::Again => continue,
+                    Verdictless::End(answer) => return Ok(answer),
+                },
             };
             let next = match attempt.ending.clone() {
                 Ending::Done(reply) => return Ok(Answer::Reply(attempt.call, reply)),
@@ -83,35 +123,60 @@ impl Question<'_> {
                 Ending::RetryAfter(..) | Ending::Outage(_) if shared.stop.asked() => {
                     return Ok(Answer::Stopped);
                 }
-                Ending::Photo(why) => self.blame(shared, why).await?,
-                Ending::RetryAfter(wait, why) => trouble(shared, self.member, wait, &why),
-                Ending::Outage(why) => {
-                    outages += 1;
-                    let suspicious = self.suspicious(&attempt, outages);
-                    match (suspicious, strikes + 1 < STRIKES) {
-                        (Suspicious::No, _) => trouble(shared, self.member, None, &why),
-                        // Others fared well meanwhile, so there is nothing to
-                        // wait for.
-                        (Suspicious::Others, true) => {
-                            strikes += 1;
-                            Verdictless::Again
-                        }
-                        (_, more) => match self.blame(shared, why).await? {
-                            Verdictless::End(Answer::Photo(_)) if more => {
-                                strikes += 1;
-                                Verdictless::Again
-                            }
-                            next => next,
-                        },
-                    }
+                // It did answer this photo just now: what it minds is the cap.
+                Ending::Photo(why) | Ending::Settings(why) if cap.is_some() => {
+                    return Ok(Answer::Photo(why));
                 }
-                Ending::Settings(_) => return Ok(Answer::Stopped),
-                Ending::Quota(_) => return Ok(Answer::Next),
+                Ending::Photo(why) => self.blame(shared, why).await?,
+                Ending::Outage(why) => {
+                    seen.outages += 1;
+                    self.outage(shared, why, &attempt, &mut seen).await?
+                }
+                ending => everybodys(shared, self.member, ending),
             };
             if let Verdictless::End(answer) = next {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Books what a reply of an earlier run cost, which may have been killed
+    /// before it did so itself.
+    async fn book(&self, shared: &Shared, cut_off: &CutOff) -> Result<(), CheckpointError> {
+        let (call, reply) = cut_off;
+        let worth = Worth {
+            usage: reply.usage,
+            cost: reply.usage.and_then(|usage| self.member.cost(usage)),
+            answered: reply.model.clone(),
+        };
+        shared.checkpoint.price_call(*call, worth).await
+    }
+
+    /// What an outage means for this photo.
+    async fn outage(
+        &self,
+        shared: &Shared,
+        why: String,
+        attempt: &Attempt,
+        seen: &mut Seen,
+    ) -> Result<Verdictless, CheckpointError> {
+        let suspicious = self.suspicious(attempt, seen.outages);
+        let more = seen.strikes + 1 < STRIKES;
+        Ok(match (suspicious, more) {
+            (Suspicious::No, _) => trouble(shared, self.member, None, &why),
+            // Others fared well meanwhile, so there is nothing to wait for.
+            (Suspicious::Others, true) => {
+                seen.strikes += 1;
+                Verdictless::Again
+            }
+            (_, more) => match self.blame(shared, why).await? {
+                Verdictless::End(Answer::Photo(_)) if more => {
+                    seen.strikes += 1;
+                    Verdictless::Again
+                }
+                next => next,
+            },
+        })
     }
 
     /// An outage may be the photo's doing: a server that crashes on one image
@@ -149,27 +214,49 @@ impl Question<'_> {
         let prompt = model::prompt(&member.entry, &context, &shared.plan.language);
         let test = model::conversation(&prompt, crate::photo::test_image());
         let subject = Subject {
+            purpose: Purpose::Probe,
             photo: None,
-            ask: None,
+            key: None,
         };
-        let Some(attempt) = attempt(shared, member, &test, subject).await? else {
-            return Ok(Verdictless::Again);
+        let ending = match attempt(shared, member, &test, subject).await? {
+            Tried::Called(attempt) => attempt.ending,
+            Tried::NotMade => return Ok(Verdictless::Again),
+            Tried::Unready(ending) => return Ok(unready(shared, member, ending)),
         };
-        Ok(match attempt.ending {
+        Ok(match ending {
             Ending::Done(_) => Verdictless::End(Answer::Photo(why)),
-            Ending::RetryAfter(wait, why) => trouble(shared, member, wait, &why),
-            Ending::Outage(why) => trouble(shared, member, None, &why),
             Ending::Photo(also) => {
-                shared.notice(format!(
-                    "{} fails on the built-in test image too: {also}",
-                    member.entry.name
-                ));
-                member.set_down(Down::Broken(also));
+                if member.set_down(Down::Broken(also.clone())) {
+                    shared.notice(format!(
+                        "{} fails on the built-in test image too: {also}",
+                        member.entry.name
+                    ));
+                }
                 Verdictless::End(Answer::Next)
             }
-            Ending::Settings(_) => Verdictless::End(Answer::Stopped),
-            Ending::Quota(_) => Verdictless::End(Answer::Next),
+            ending => everybodys(shared, member, ending),
         })
+    }
+}
+
+/// A model could not be made ready. That says nothing of any photo.
+fn unready(shared: &Shared, member: &Member, ending: Ending) -> Verdictless {
+    match ending {
+        Ending::Done(_) => Verdictless::Again,
+        Ending::Photo(why) => everybodys(shared, member, Ending::Outage(why)),
+        ending => everybodys(shared, member, ending),
+    }
+}
+
+/// An ending that is not about a photo. What concerns every call to this model
+/// was made known with the call.
+fn everybodys(shared: &Shared, member: &Member, ending: Ending) -> Verdictless {
+    match ending {
+        Ending::Done(_) | Ending::Photo(_) => Verdictless::Again,
+        Ending::RetryAfter(wait, why) => trouble(shared, member, wait, &why),
+        Ending::Outage(why) => trouble(shared, member, None, &why),
+        Ending::Settings(_) => Verdictless::End(Answer::Stopped),
+        Ending::Quota(_) => Verdictless::End(Answer::Next),
     }
 }
 

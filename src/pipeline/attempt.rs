@@ -1,22 +1,43 @@
-//! One call: budget, pace, record, send, record, judge, in this order.
+//! One call: budget, pace, readiness, record, send, record, judge, in this order.
 
 use super::chain::{Down, Member};
-use super::items::Ask;
 use super::shared::Shared;
 use super::{Event, Fatal, Why};
 use crate::archive::{
-    CallId, Ended, Ending, Finish, Moment, PhotoId, Purpose, RawReply, Unanswered, Usage, Usd,
+    CallId, DraftKey, Ended, Ending, Finish, Moment, PhotoId, Purpose, RawReply, Unanswered, Usage,
+    Usd,
 };
 use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow, Worth};
-use crate::model::{Conversation, bodies};
+use crate::model::{self, Conversation, bodies};
+use crate::pace::{Leased, Need, Turn};
 use crate::policy::{Ceiling, Reservation, Reserve, UtcDay};
+use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
-/// What a call is about; neither for the built-in test image.
+/// Loading a model that takes longer than this is told to whoever watches.
+const QUICK_LOAD: Duration = Duration::from_secs(1);
+
+/// A wait for a limit that is shorter than this is not worth a word.
+const SHORT_WAIT: Duration = Duration::from_millis(500);
+
+/// What a call is about.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
+    pub(super) purpose: Purpose,
+    /// None for the built-in test image.
     pub(super) photo: Option<(SlotRow, &'a PhotoId)>,
-    pub(super) ask: Option<&'a Ask>,
+    pub(super) key: Option<&'a DraftKey>,
+}
+
+/// What came of wanting to make a call.
+pub(super) enum Tried {
+    /// It was made.
+    Called(Attempt),
+    /// It was not made: the model is not ready, for this reason.
+    Unready(Ending),
+    /// It was not made: the run stops, or the model was given up in the meantime.
+    NotMade,
 }
 
 /// A call that was made.
@@ -28,42 +49,52 @@ pub(super) struct Attempt {
     pub(super) ending: Ending,
 }
 
-/// One call: budget, pace, record, send, record, judge. `None`: none was made,
-/// because the run stops or the model is down.
+/// Everything that has to be held to send one request.
+struct Entered<'a> {
+    turn: Turn<'a>,
+    _lease: Option<Leased<'a>>,
+    _call: SemaphorePermit<'a>,
+}
+
+/// One call. Nothing is recorded unless it is really sent.
 pub(super) async fn attempt(
     shared: &Shared,
     member: &Member,
     conversation: &Conversation,
     subject: Subject<'_>,
-) -> Result<Option<Attempt>, CheckpointError> {
+) -> Result<Tried, CheckpointError> {
     let expected = member.model.estimate(conversation);
     let estimate = member.cost(expected);
     let Some(reserved) = reserve(shared, estimate.unwrap_or_default()).await else {
-        return Ok(None);
+        return Ok(Tried::NotMade);
     };
-    let tokens = expected.input + expected.output;
-    let permits = tokio::select! {
+    let need = Need {
+        input: expected.input,
+        output: expected.output,
+    };
+    let entered = tokio::select! {
         biased;
-        () = shared.stop.soft().cancelled() => None,
-        permits = async {
-            let permit = member.pace.enter(tokens).await;
-            let call = shared.chain.calls.acquire().await.expect("the semaphore is never closed");
-            (permit, call)
-        } => Some(permits),
+        () = shared.stop.soft().cancelled() => Err(None),
+        () = member.given_up() => Err(None),
+        entered = enter(shared, member, need) => entered.map_err(Some),
     };
-    // The model may have been given up while this call waited for its turn.
-    let Some(permits) = permits.filter(|_| member.down().is_none()) else {
-        settle_budget(shared, reserved, Usd::default());
-        return Ok(None);
+    let entered = match entered {
+        Ok(entered) => entered,
+        Err(ending) => {
+            settle_budget(shared, reserved, Usd::default());
+            return Ok(match ending {
+                Some(ending) => {
+                    declare(shared, member, &ending);
+                    Tried::Unready(ending)
+                }
+                None => Tried::NotMade,
+            });
+        }
     };
     let call = NewCall {
         slot: subject.photo.map(|(slot, _)| slot),
-        purpose: if subject.ask.is_some() {
-            Purpose::Caption
-        } else {
-            Purpose::Probe
-        },
-        key: subject.ask.map(|ask| ask.key.clone()),
+        purpose: subject.purpose,
+        key: subject.key.cloned(),
         run: shared.run,
         model: member.entry.name.clone(),
         estimate,
@@ -78,25 +109,73 @@ pub(super) async fn attempt(
     if let Some(problem) = shared.bodies.as_ref().and_then(|bodies| bodies.problem()) {
         shared.notice(problem);
     }
+    let left = reply.as_ref().map(model::allowances);
+    entered.turn.heard(&left.unwrap_or_default());
     let reached = !matches!(reply, Err(Unanswered::NotSent(_)));
     let arrival = Arrival {
         call,
         sent,
         estimate,
         reserved,
-        tokens,
+        tokens: need.tokens(),
         photo: subject.photo.map(|(_, p)| p),
     };
     let ending = arrival.record(shared, member, reply).await?;
-    declare(shared, member, &ending);
+    if let Ending::RetryAfter(Some(wait), _) = &ending {
+        entered.turn.refused(*wait);
+    }
+    // A model that does not take a larger cap is a good model all the same.
+    if subject.purpose != Purpose::Longer || !matches!(ending, Ending::Settings(_)) {
+        declare(shared, member, &ending);
+    }
     // Only now may the next call go: a bad key or an empty balance is known.
-    drop(permits);
-    Ok(Some(Attempt {
+    drop(entered);
+    Ok(Tried::Called(Attempt {
         call,
         sent,
         reached,
         ending,
     }))
+}
+
+/// Waits for the model's limits, for its server to be free for it, and until it
+/// is loaded there. Dropping the future gives everything back. The error says why
+/// the model can't be asked.
+async fn enter<'a>(
+    shared: &'a Shared,
+    member: &'a Member,
+    need: Need,
+) -> Result<Entered<'a>, Ending> {
+    let whom = member.entry.name.as_str();
+    let tell = |wait: Duration, why: &str| {
+        if wait >= SHORT_WAIT {
+            tell_wait(shared, whom, wait, why);
+        }
+    };
+    let turn = member.pace.turn(need, &tell).await;
+    let lease = member.lease().await;
+    let call = shared.chain.calls.acquire().await;
+    let call = call.expect("the semaphore is never closed");
+    let ready = member.ready();
+    tokio::pin!(ready);
+    let ready = tokio::select! {
+        ready = &mut ready => ready,
+        () = tokio::time::sleep(QUICK_LOAD) => {
+            tell_wait(shared, whom, Duration::ZERO, "it is being loaded");
+            ready.await
+        }
+    };
+    ready?;
+    Ok(Entered {
+        turn,
+        _lease: lease,
+        _call: call,
+    })
+}
+
+fn tell_wait(shared: &Shared, whom: &str, wait: Duration, why: &str) {
+    let (whom, why) = (whom.to_owned(), why.to_owned());
+    shared.emit(&Event::Waiting { whom, wait, why });
 }
 
 /// Makes known what concerns every call to this model.

@@ -22,7 +22,7 @@ pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Send
         asks,
         material,
     } = prepared;
-    let images = match material {
+    let (images, cut_off) = match material {
         Material::Reply(member, call, reply) => {
             let entry = shared.chain.member(member);
             let worth = Worth {
@@ -42,7 +42,7 @@ pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Send
             };
             return keep(&shared, (looked, pixels), &asks[member], prepared, write).await;
         }
-        Material::Image(images) => images,
+        Material::Image(images, cut_off) => (images, cut_off),
     };
     for (index, member) in shared.chain.members().iter().enumerate() {
         let question = Question {
@@ -51,6 +51,10 @@ pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Send
             slot: looked.slot,
             photo: &looked.photo,
             image: &images[index],
+            cut_off: cut_off
+                .as_ref()
+                .filter(|(whose, _)| *whose == index)
+                .map(|(_, cut_off)| cut_off),
         };
         match question.answer(&shared).await {
             Ok(Answer::Reply(call, reply)) => {

@@ -1,17 +1,20 @@
 //! The configured models: the first, then its fallbacks; each with its pace,
 //! its health and its recipe.
 
-use crate::archive::{Ended, Fingerprint, Language, ModelName, Recipe, Usage, Usd};
+use super::shared::Shared;
+use crate::archive::{Ended, Ending, Fingerprint, Language, ModelName, Recipe, Usage, Usd};
 use crate::config::{ContextPolicy, ModelEntry, Settings};
-use crate::model::{self, Model, ModelError};
-use crate::pace::{Limits, Pace};
+use crate::model::{self, Load, Model, ModelError};
+use crate::pace::{Lease, Leased, Limits, Pace};
 use crate::photo::PREPARATION;
 use crate::policy::retry;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// The first wait in an outage; doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -44,6 +47,12 @@ pub(super) struct Member {
     pub(super) model: Arc<dyn Model>,
     pub(super) pace: Pace,
     pub(super) probing: tokio::sync::Mutex<()>,
+    /// The lease of the local server that loads it, and what that has to hold.
+    lease: Option<(Arc<Lease>, Load)>,
+    /// Whether it was made ready since it was in trouble last.
+    ready: tokio::sync::Mutex<bool>,
+    told_of_cap: AtomicBool,
+    given_up: CancellationToken,
     /// Whether it was told already that another model answers.
     told_another: AtomicBool,
     health: Mutex<Health>,
@@ -83,6 +92,7 @@ pub(super) enum Trouble {
 impl Chain {
     /// Connects to the configured models.
     pub fn connect(settings: &Settings) -> Result<Self, ChainError> {
+        let mut leases: HashMap<String, Arc<Lease>> = HashMap::new();
         let members = settings
             .chain
             .iter()
@@ -91,11 +101,16 @@ impl Chain {
                     .models
                     .get(name)
                     .ok_or_else(|| ChainError::Unknown(name.clone()))?;
-                Ok(Member::new(
+                let mut member = Member::new(
                     entry.clone(),
                     model::connect(entry)?,
                     settings.run.concurrency,
-                ))
+                );
+                member.lease = model::load(entry).map(|load| {
+                    let lease = leases.entry(load.server.clone()).or_default();
+                    (Arc::clone(lease), load)
+                });
+                Ok(member)
             })
             .collect::<Result<_, ChainError>>()?;
         Ok(Self {
@@ -161,6 +176,10 @@ impl Member {
             model,
             pace: Pace::new(limits),
             probing: tokio::sync::Mutex::default(),
+            lease: None,
+            ready: tokio::sync::Mutex::default(),
+            told_of_cap: AtomicBool::new(false),
+            given_up: CancellationToken::new(),
             told_another: AtomicBool::new(false),
             health: Mutex::default(),
         }
@@ -204,17 +223,58 @@ impl Member {
         self.entry.price.map(|price| price.of(usage))
     }
 
+    /// Waits until its server is not in use with another model of the chain.
+    pub(super) async fn lease(&self) -> Option<Leased<'_>> {
+        let (lease, load) = self.lease.as_ref()?;
+        Some(lease.take(&load.what).await)
+    }
+
+    /// Makes it ready to answer within its timeout: once, and again after
+    /// trouble, since a server that was down has loaded nothing.
+    pub(super) async fn ready(&self) -> Result<(), Ending> {
+        let mut ready = self.ready.lock().await;
+        let trouble = self.health().trouble_since.is_some();
+        if *ready && !trouble {
+            return Ok(());
+        }
+        *ready = false;
+        self.model.warm_up().await?;
+        *ready = true;
+        Ok(())
+    }
+
+    /// Says once that replies end at the cap, since each of them is paid twice.
+    pub(super) fn tell_of_cap(&self, shared: &Shared, raised: u32) {
+        if self.told_of_cap.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let Member { entry, .. } = self;
+        let name = &entry.name;
+        shared.notice(format!(
+            "{name}: a reply ended at its cap of {} tokens and is asked for again with {raised}; \
+             a larger `max_tokens` in its settings would spare that second call",
+            entry.max_tokens
+        ));
+    }
+
     /// Why it is not asked any more.
     pub(super) fn down(&self) -> Option<Down> {
         self.health().down.clone()
     }
 
-    /// It is not asked any more; `false` if that was known already.
+    /// Gives it up for this run; `false` if somebody did so before.
     pub(super) fn set_down(&self, down: Down) -> bool {
         let mut health = self.health();
-        let news = health.down.is_none();
+        let first = health.down.is_none();
         health.down.get_or_insert(down);
-        news
+        drop(health);
+        self.given_up.cancel();
+        first
+    }
+
+    /// Resolves once it is given up: nobody has to wait for it any longer.
+    pub(super) async fn given_up(&self) {
+        self.given_up.cancelled().await;
     }
 
     /// It gave a useful reply to a call that was sent at this moment.

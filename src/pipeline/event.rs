@@ -38,11 +38,12 @@ pub enum Event {
         /// What went wrong, where something did.
         problem: Option<String>,
     },
-    /// Everybody waits, and for what.
+    /// Somebody waits, and for what. Told by everybody who does, so that the
+    /// same may come many times.
     Waiting {
         /// For whom.
         whom: String,
-        /// For how long.
+        /// For how long at least; zero where nobody knows.
         wait: Duration,
         /// Why.
         why: String,

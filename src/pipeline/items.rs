@@ -39,11 +39,15 @@ pub(super) struct Prepared {
 /// Where the text will come from.
 #[derive(Debug)]
 pub(super) enum Material {
-    /// Models that need the same size share one image.
-    Image(Vec<Jpeg>),
+    /// Models that need the same size share one image. Of the model with this
+    /// index there may be a paid reply already that ended at its cap.
+    Image(Vec<Jpeg>, Option<(usize, CutOff)>),
     /// A reply that was paid for but became no draft, of the model with this index.
     Reply(usize, CallId, Reply),
 }
+
+/// A reply that ended at its cap, and was not yet asked for with more room.
+pub(super) type CutOff = (CallId, Reply);
 
 /// From `caption` (or from earlier, where the text was there already): a photo
 /// with a text that may be written.

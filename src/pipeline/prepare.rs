@@ -1,12 +1,13 @@
 //! Prepare: fetch the image, compose what would be asked, see whether it was
 //! asked (and paid for) before, and only then decode.
 
-use super::items::{Ask, Captioned, Looked, Material, Prepared, ToWrite};
+use super::chain::Member;
+use super::items::{Ask, Captioned, CutOff, Looked, Material, Prepared, ToWrite};
 use super::shared::{Blame, Shared};
 use super::{Given, Outcome, look};
 use crate::archive::{
-    Assessment, Context, ContextField, DraftId, DraftKey, Ending, Fingerprint, Jpeg, Moment,
-    Pixels, Reply, Skip, Usage, Usd, Verdict,
+    Assessment, Context, ContextField, DraftId, DraftKey, Ending, Fingerprint, Finish, Jpeg,
+    Moment, Pixels, Purpose, Reply, Skip, Usage, Usd, Verdict,
 };
 use crate::checkpoint::{CallOutcome, CheckpointError, NewDraft};
 use crate::photo::{self, PREPARATION, PhotoError};
@@ -70,9 +71,9 @@ pub(super) async fn prepare(
             };
             hand_on(&shared, prepared, caption).await;
         }
-        Ok(There::Nothing) => match decode(&shared, pixels.bytes).await {
+        Ok(There::Nothing(cut_off)) => match decode(&shared, pixels.bytes).await {
             Ok(images) => {
-                let material = Material::Image(images);
+                let material = Material::Image(images, cut_off);
                 let prepared = Prepared {
                     looked,
                     pixels: pixels.version,
@@ -102,14 +103,15 @@ enum There {
     Draft(DraftId),
     Held(Option<DraftId>),
     Reply(usize, crate::archive::CallId, Reply),
-    Nothing,
+    /// Nothing to go on with, except perhaps a reply that asks for more room.
+    Nothing(Option<(usize, CutOff)>),
 }
 
 /// Looks through the chain for a text that was paid for already. A draft or a
 /// reply of any model serves; a held draft counts for the first model only,
 /// since a fallback may do better.
 async fn find(shared: &Shared, looked: &Looked, asks: &[Ask]) -> Result<There, CheckpointError> {
-    let mut held = None;
+    let (mut held, mut cut_off) = (None, None);
     for (member, ask) in asks.iter().enumerate() {
         loop {
             let found = shared.checkpoint.find(looked.slot, &ask.key).await?;
@@ -122,9 +124,17 @@ async fn find(shared: &Shared, looked: &Looked, asks: &[Ask]) -> Result<There, C
                 Source::Held | Source::Generate => break,
                 Source::Judge(call) => {
                     let stored = shared.checkpoint.stored_call(call).await?;
-                    let model = &shared.chain.member(member).model;
+                    let Member { model, entry, .. } = shared.chain.member(member);
+                    let purpose = stored.as_ref().map(|stored| stored.purpose);
                     let ending = stored.map(|stored| model.judge(&stored.reply));
                     if let Some(Ending::Done(reply)) = ending {
+                        let asks_for_more = reply.finish == Finish::Length
+                            && purpose == Some(Purpose::Caption)
+                            && crate::model::raised_cap(entry).is_some();
+                        if asks_for_more {
+                            cut_off.get_or_insert((member, (call, reply)));
+                            break;
+                        }
                         return Ok(There::Reply(member, call, reply));
                     }
                     // The process ended before this reply was seen to be of no
@@ -136,7 +146,7 @@ async fn find(shared: &Shared, looked: &Looked, asks: &[Ask]) -> Result<There, C
             }
         }
     }
-    Ok(held.map_or(There::Nothing, There::Held))
+    Ok(held.map_or(There::Nothing(cut_off), There::Held))
 }
 
 async fn note_held(

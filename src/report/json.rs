@@ -1,9 +1,7 @@
 //! For scripts: one JSON object each.
 
 use super::Today;
-use crate::archive::ModelName;
 use crate::checkpoint::{RunRow, Status};
-use crate::config::Models;
 use serde_json::{Value, json};
 
 /// The state of the archive with what it cost and its last runs.
@@ -39,25 +37,4 @@ pub fn status(status: &Status, today: &Today, runs: &[RunRow]) -> String {
         })
         .collect();
     object.to_string()
-}
-
-/// The models that can be asked.
-pub fn models(models: &Models, chain: &[ModelName]) -> String {
-    let list: Vec<Value> = models
-        .iter()
-        .map(|(name, entry)| {
-            json!({
-                "name": name.as_str(),
-                "provider": format!("{:?}", entry.provider).to_lowercase(),
-                "model": entry.model,
-                "deployment": if entry.cloud { "cloud" } else { "local" },
-                "description": entry.description,
-                "price": entry.price.map(|price| json!({"input": price.input, "output": price.output})),
-                "key_variable": entry.api_key_env,
-                "key_set": entry.api_key.is_some(),
-                "place_in_chain": chain.iter().position(|used| used == name),
-            })
-        })
-        .collect();
-    Value::from(list).to_string()
 }

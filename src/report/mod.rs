@@ -9,6 +9,7 @@ pub mod history;
 pub mod html;
 pub mod json;
 mod links;
+pub mod models;
 pub mod sheet;
 mod stories;
 pub mod table;

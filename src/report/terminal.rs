@@ -2,12 +2,9 @@
 //! in colour or position alone.
 
 use super::Today;
-use crate::archive::{Mode, ModelName, Moment, SiteName, Skip, Usd};
+use crate::archive::{Mode, Moment, SiteName, Skip, Usd};
 use crate::checkpoint::{ModelSpend, NextRun, RunRow, Status};
-use crate::config::{ModelEntry, Models};
 use crate::pipeline::Summary;
-use comfy_table::presets::NOTHING;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 use std::fmt::Write;
 
 /// The summary of a run, a few lines.
@@ -255,49 +252,4 @@ fn day_and_time(moment: Moment) -> String {
                 .to_string()
         },
     )
-}
-
-/// The models that can be asked; the ones in use are marked in words.
-pub fn models(models: &Models, chain: &[ModelName]) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["name", "model", "where", "$/M in, out", "key", ""]);
-    if table.width().is_none() {
-        table.set_width(80);
-    }
-    for (name, entry) in models {
-        let place = chain.iter().position(|used| used == name);
-        let used = match place {
-            Some(0) => "in use",
-            Some(_) => "fallback",
-            None => "",
-        };
-        let price = entry.price.map_or_else(
-            || {
-                if entry.cloud {
-                    "unknown".to_owned()
-                } else {
-                    "-".to_owned()
-                }
-            },
-            |price| format!("{}, {}", price.input, price.output),
-        );
-        let place = if entry.cloud { "cloud" } else { "local" };
-        table.add_row([name.as_str(), &entry.model, place, &price, key(entry), used]);
-    }
-    // Names are what people type, so they stay whole.
-    if let Some(names) = table.column_mut(0) {
-        names.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    table.trim_fmt()
-}
-
-fn key(entry: &ModelEntry) -> &'static str {
-    match (&entry.api_key_env, &entry.api_key) {
-        (None, _) => "-",
-        (Some(_), Some(_)) => "set",
-        (Some(_), None) => "not set",
-    }
 }

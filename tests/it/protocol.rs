@@ -167,6 +167,7 @@ pub(crate) fn conversation(text: &str) -> Conversation {
     };
     Conversation {
         system: Some("Write alt text.".to_owned()),
+        cap: None,
         turns: vec![Turn {
             role: Role::User,
             parts: vec![Part::Image(photo), Part::Text(text.to_owned())],

@@ -255,7 +255,7 @@ fn a_request_has_nothing_that_nobody_configured() {
         ),
         (
             "ollama",
-            json!({"model": "fake-vision", "stream": false, "options": {"num_predict": 300}, "messages": [
+            json!({"model": "fake-vision", "stream": false, "options": {"num_predict": 300}, "keep_alive": "30m", "messages": [
                 {"role": "system", "content": system},
                 {"role": "user", "content": text, "images": ["IMAGE"]}]}),
         ),

@@ -4,12 +4,14 @@
 mod anthropic;
 mod calls;
 mod gemini;
+mod limit;
 mod mistral;
 mod ollama;
 mod openai;
 mod strict;
 
 pub(crate) use calls::Call;
+pub(crate) use limit::Limit;
 pub(crate) use openai::OutputCap;
 
 use super::MODEL_KEY;
@@ -55,6 +57,14 @@ pub(crate) struct Manners {
     /// Whether a setting such as `temperature` is refused, as by models that
     /// reason.
     pub(crate) refused_settings: Vec<String>,
+    /// What may be asked within a time.
+    pub(crate) limit: Option<Limit>,
+    /// How long Ollama takes to load another model than the one it has.
+    pub(crate) loading: Duration,
+    /// What Ollama says that its models can do.
+    pub(crate) capabilities: Vec<String>,
+    /// Models that Ollama does not have.
+    pub(crate) lacking: Vec<String>,
     /// How long a connection may be idle.
     pub(crate) longest_idle: Option<Duration>,
 }
@@ -121,6 +131,10 @@ impl FakeModel {
             output_cap: OutputCap::default(),
             mistral: false,
             refused_settings: Vec::new(),
+            limit: None,
+            loading: Duration::ZERO,
+            capabilities: vec!["completion".to_owned(), "vision".to_owned()],
+            lacking: Vec::new(),
             longest_idle: None,
         }));
         Self {
@@ -168,6 +182,39 @@ impl FakeModel {
     pub(crate) fn refuses_setting(&self, name: &str) {
         let mut state = self.backend.state();
         state.manners.refused_settings.push(name.to_owned());
+    }
+
+    /// Refuses what goes beyond a limit from now on.
+    pub(crate) fn limit(&self, limit: Limit) {
+        self.backend.state().manners.limit = Some(limit);
+    }
+
+    /// As Ollama: has room for one model, and takes this long to load another.
+    pub(crate) fn loading(&self, time: Duration) {
+        self.backend.state().manners.loading = time;
+    }
+
+    /// As Ollama: its models can't see, and it says so when it is asked. A chat
+    /// with a picture is answered all the same.
+    pub(crate) fn blind(&self) {
+        self.backend.state().manners.capabilities = vec!["completion".to_owned()];
+    }
+
+    /// As Ollama: this model was never pulled.
+    pub(crate) fn lacks(&self, model: &str) {
+        let mut state = self.backend.state();
+        state.manners.lacking.push(model.to_owned());
+    }
+
+    /// As Ollama: the models in the order in which they were loaded.
+    pub(crate) fn loads(&self) -> Vec<String> {
+        self.backend.state().loads.clone()
+    }
+
+    /// Requests that went beyond the limit.
+    pub(crate) fn refused(&self) -> u64 {
+        let state = self.backend.state();
+        state.manners.limit.as_ref().map_or(0, Limit::refused)
     }
 
     /// Resets requests on connections that were idle for so long.

@@ -33,6 +33,10 @@ pub(crate) struct Call {
     pub(crate) headers: Vec<(String, String)>,
     /// Bytes of the request's body.
     pub(crate) bytes: usize,
+    /// The cap on output tokens, whatever the format calls it.
+    pub(crate) cap: Option<u64>,
+    /// How long Ollama is asked to keep the model.
+    pub(crate) keep_alive: Option<Value>,
     /// The request's body, with a word in place of every image; null for a model
     /// that looks [`Looks::Barely`].
     pub(crate) body: Value,
@@ -56,6 +60,8 @@ pub(crate) struct State {
     pub(crate) most_in_flight: usize,
     in_flight: usize,
     served: u64,
+    pub(crate) loads: Vec<String>,
+    loaded: Option<String>,
     images: HashMap<String, Result<ImageFacts, String>>,
     /// The files of the images that were looked at closely.
     pub(crate) pictures: HashMap<String, Vec<u8>>,
@@ -74,6 +80,8 @@ impl Backend {
             most_in_flight: 0,
             in_flight: 0,
             served: 0,
+            loads: Vec::new(),
+            loaded: None,
             images: HashMap::new(),
             pictures: HashMap::new(),
         }))
@@ -131,6 +139,7 @@ impl Backend {
     }
 
     fn begin(&self, request: &Request, asked: &Asked, image: Option<String>) -> (u64, Act) {
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let mut state = self.state();
         state.served += 1;
         state.in_flight += 1;
@@ -144,6 +153,8 @@ impl Backend {
             image,
             headers: request.headers.clone(),
             bytes: request.body.len(),
+            cap: cap(&body),
+            keep_alive: body.get("keep_alive").cloned(),
             body: match state.manners.looks {
                 Looks::Closely => without_images(&request.body, &asked.images),
                 Looks::Barely => Value::Null,
@@ -163,6 +174,79 @@ impl Backend {
         let act = state.acts.taken_by(&seen).first().map(|act| (*act).clone());
         (state.served, act.unwrap_or_default())
     }
+
+    /// As Ollama does before it answers: has the model in memory.
+    async fn load(&self, model: &str) {
+        let wait = {
+            let mut state = self.state();
+            if state.loaded.as_deref() == Some(model) {
+                return;
+            }
+            state.loaded = Some(model.to_owned());
+            state.loads.push(model.to_owned());
+            state.manners.loading
+        };
+        tokio::time::sleep(wait).await;
+    }
+
+    /// Ollama's requests that are no call: what a model can do, and loading it.
+    async fn ollama_beside(&self, request: &Request) -> Option<Reply> {
+        if self.state().manners.face != Face::Ollama {
+            return None;
+        }
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let loads =
+            request.path == "/api/chat" && body["messages"].as_array().is_some_and(Vec::is_empty);
+        if !loads && request.path != "/api/show" && request.path != "/api/chat" {
+            return None;
+        }
+        let model = body["model"].as_str().unwrap_or_default();
+        if self
+            .state()
+            .manners
+            .lacking
+            .iter()
+            .any(|name| name == model)
+        {
+            return Some(ollama::error(404, &format!("model '{model}' not found")));
+        }
+        if loads {
+            if body["stream"] != Value::Bool(false) {
+                let what = "a load that would be a stream".to_owned();
+                self.state().violations.push(what);
+            }
+            self.load(model).await;
+            return Some(ollama::loaded(model));
+        }
+        let shows = request.path == "/api/show";
+        shows.then(|| ollama::show(&self.state().manners.capabilities))
+    }
+
+    /// The refusal of a call beyond the limit, or the headers of one within it.
+    fn admit(&self, number: u64, asked: &Asked) -> Result<Vec<(String, String)>, Reply> {
+        let mut state = self.state();
+        let call = state.calls.iter().find(|call| call.number == number);
+        let (arrived, cap, image) = call.map_or((Instant::now(), None, None), |call| {
+            (call.started, call.cap, call.image.clone())
+        });
+        let input = state.tokens(asked, &Say::Empty, image.as_deref()).input;
+        let face = state.manners.face;
+        match &mut state.manners.limit {
+            Some(limit) => limit.admit(face, arrived, input + cap.unwrap_or(0)),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+fn cap(body: &Value) -> Option<u64> {
+    let places = [
+        "/max_tokens",
+        "/max_completion_tokens",
+        "/options/num_predict",
+        "/generationConfig/maxOutputTokens",
+    ];
+    let found = places.iter().find_map(|place| body.pointer(place));
+    found.and_then(Value::as_u64)
 }
 
 /// The body of a request that was understood, with a word for each image.
@@ -194,6 +278,9 @@ impl Handler for Backend {
             delivery: Delivery::Whole,
         };
         let face = self.state().manners.face;
+        if let Some(reply) = self.ollama_beside(&request).await {
+            return whole(reply);
+        }
         if let Some(reply) = beside_calls(face, &request) {
             return whole(reply);
         }
@@ -210,11 +297,22 @@ impl Handler for Backend {
         };
         let (number, act) = self.begin(&request, &asked, image);
         let in_flight = InFlight(self);
+        let headers = match self.admit(number, &asked) {
+            Ok(headers) => headers,
+            Err(refusal) => {
+                let act = Act::reply(refusal);
+                return self.state().finish(number, &asked, act);
+            }
+        };
+        if face == Face::Ollama {
+            self.load(&asked.model).await;
+        }
         let wait = self.state().manners.latency + act.delay;
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
-        let answer = self.state().finish(number, &asked, act);
+        let mut answer = self.state().finish(number, &asked, act);
+        answer.reply.headers.extend(headers);
         drop(in_flight);
         answer
     }
@@ -234,7 +332,6 @@ fn beside_calls(face: Face, request: &Request) -> Option<Reply> {
     Some(match (face, request.path.as_str()) {
         (Face::OpenAi, "/v1/models") => openai::models(),
         (Face::Ollama, "/api/tags") => ollama::tags(),
-        (Face::Ollama, "/api/show") => ollama::show(),
         _ if is_call => Reply::empty(405),
         _ => Reply::bytes(404, "text/plain", "404 page not found"),
     })

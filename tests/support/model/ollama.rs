@@ -171,9 +171,20 @@ pub(crate) fn tags() -> Reply {
 }
 
 /// What `POST /api/show` says.
-pub(crate) fn show() -> Reply {
+pub(crate) fn show(capabilities: &[String]) -> Reply {
+    Reply::json(200, &json!({"capabilities": capabilities, "details": {}}))
+}
+
+/// What a chat without messages says: the model is in memory now.
+pub(crate) fn loaded(model: &str) -> Reply {
     Reply::json(
         200,
-        &json!({"capabilities": ["completion", "vision"], "details": {}}),
+        &json!({
+            "model": model,
+            "created_at": "2026-01-01T00:00:00.000000001Z",
+            "message": {"role": "assistant", "content": ""},
+            "done_reason": "load",
+            "done": true,
+        }),
     )
 }
