@@ -15,4 +15,5 @@ mod lost_state;
 mod models_fail;
 mod preview;
 mod secrets;
+mod sites_wordpress;
 mod upgrade_undo;

@@ -21,6 +21,7 @@ pub(crate) mod photos;
 pub(crate) mod program;
 pub(crate) mod script;
 pub(crate) mod site;
+pub(crate) mod wordpress;
 pub(crate) mod workspace;
 
 pub(crate) use http::{Delivery, Reply, Request};
