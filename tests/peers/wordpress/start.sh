@@ -6,7 +6,7 @@
 #
 # Needs Debian or Ubuntu with a package mirror, and root the first time. Two
 # doors lead to the site: PORT as it is, and PORT+1 with the limits of a careful
-# host, two requests a second (429) and 2 kB a request (413).
+# host, five requests a second (429) and 2 kB a request (413).
 #
 # Prints and writes to DIR/env: WP_URL, WP_LIMITED_URL, WP_SITE (a folder),
 # WP_RUN_AS (its user), WP_USER and WP_PASSWORD (an editor), WP_AUTHOR and
@@ -155,7 +155,7 @@ http {
   proxy_temp_path $dir/run/proxy;
   uwsgi_temp_path $dir/run/uwsgi;
   scgi_temp_path $dir/run/scgi;
-  limit_req_zone \$server_port zone=careful:1m rate=2r/s;
+  limit_req_zone \$server_port zone=careful:1m rate=5r/s;
   server { listen 127.0.0.1:$port; client_max_body_size 32m; ${place/LIMIT/} }
   server {
     listen 127.0.0.1:$((port + 1)); client_max_body_size 2k;
