@@ -71,6 +71,8 @@ pub(super) enum Command {
     Undo(Undo),
     /// Make machine-tagged texts ours (after a lost state file)
     Adopt(Adopt),
+    /// Try the site, and show what each line of its description finds
+    Check(Check),
     /// List the models of models.yaml
     Models(Models),
 }
@@ -189,6 +191,13 @@ pub(super) struct Adopt {
     /// Print the summary as one JSON object
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    /// The photo to look at [default: the first that the site lists]
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

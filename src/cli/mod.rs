@@ -3,6 +3,7 @@
 
 mod adopt;
 mod args;
+mod check;
 mod exit;
 mod fix;
 mod models;
@@ -59,6 +60,7 @@ async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
         Command::Undo(undo) => undo::undo(&global, undo, output).await,
         Command::Adopt(adopt) => adopt::adopt(&global, adopt, output).await,
         Command::Status(status) => status::status(&global, &status, output).await,
+        Command::Check(check) => check::check(&global, check, output).await,
         Command::Models(models) => models::models(&global, &models, output),
     }
 }

@@ -410,7 +410,7 @@ fn next_link(header: &str) -> Option<String> {
 }
 
 /// What a JSON document has, for somebody whose pointer found nothing.
-fn keys_of(document: &Value) -> String {
+pub(super) fn keys_of(document: &Value) -> String {
     match document {
         Value::Object(fields) if !fields.is_empty() => {
             let names: Vec<&str> = fields.keys().take(12).map(String::as_str).collect();

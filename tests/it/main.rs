@@ -15,5 +15,6 @@ mod lost_state;
 mod models_fail;
 mod preview;
 mod secrets;
+mod sites_described;
 mod sites_wordpress;
 mod upgrade_undo;
