@@ -159,16 +159,15 @@ fn command(hardship: &Hardship) -> Command {
     command
 }
 
-/// The program itself: where another one was put before it, that one's child.
-fn program(process: Pid, hardship: &Hardship) -> Pid {
-    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
-    let first = children
-        .ok()
-        .and_then(|all| all.split(' ').next()?.parse().ok());
-    match first {
-        Some(child) if !hardship.under.is_empty() => Pid::from_raw(child),
-        _ => process,
+/// The program itself: where another one was put before it, that one's child,
+/// once there is one. Killing only the tracer would set the program free.
+fn program(process: Pid, hardship: &Hardship) -> Option<Pid> {
+    if hardship.under.is_empty() {
+        return Some(process);
     }
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+    let first: i32 = children.ok()?.split(' ').next()?.parse().ok()?;
+    Some(Pid::from_raw(first))
 }
 
 fn watch(child: &mut Child, process: Pid, end: End, hardship: &Hardship) -> Execution {
@@ -187,7 +186,9 @@ fn watch(child: &mut Child, process: Pid, end: End, hardship: &Hardship) -> Exec
         let elapsed = started.elapsed();
         // One that has ended by itself just now doesn't mind.
         let send = |signal| {
-            let _ = kill(program(process, hardship), signal);
+            if let Some(program) = program(process, hardship) {
+                let _ = kill(program, signal);
+            }
         };
         match end {
             End::Kill(after) if elapsed >= after => send(Signal::SIGKILL),
@@ -208,7 +209,8 @@ fn watch(child: &mut Child, process: Pid, end: End, hardship: &Hardship) -> Exec
             send(Signal::SIGKILL);
         }
         if looks.is_multiple_of(16) {
-            look(program(process, hardship), &mut execution);
+            let program = program(process, hardship).unwrap_or(process);
+            look(program, &mut execution);
         }
         looks += 1;
         std::thread::sleep(Duration::from_millis(2));

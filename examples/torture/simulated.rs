@@ -7,10 +7,11 @@ use super::models::{Asked, mark};
 use super::site::{Made, image};
 use super::world::{PatchReply, Shared, World};
 use altfill::archive::{
-    Ending, Finish, PhotoId, PixelVersion, Pixels, RawReply, Reading, Reply, Tag, Unanswered, Usage,
+    Ending, Finish, Listed, PhotoId, PixelVersion, Pixels, RawReply, Reading, Reply, Tag,
+    Unanswered, Usage,
 };
 use altfill::model::{Conversation, Model, Part};
-use altfill::site::{ChangeSet, Site, SiteError, SiteTraits, Traffic, Written};
+use altfill::site::{ChangeSet, Extent, Site, SiteError, SiteTraits, TagChange, Traffic, Written};
 use async_trait::async_trait;
 use fastrand::Rng;
 use futures_util::StreamExt;
@@ -110,14 +111,19 @@ impl Imagined {
             caption: None,
             album: id.split('/').next().map(str::to_owned),
             etag,
+            ..Reading::default()
         };
         world.shows(id, false);
         Ok(reading)
     }
 
     fn arrives(world: &mut World, id: &str, change: &ChangeSet, read: &Reading) -> Option<Patch> {
-        let same = change.tag.is_some() && read.alt.as_ref() == Some(&change.alt);
-        let verified = change.tag.map(|tag| u8::from(tag == Tag::Person));
+        let tag = match change.tag {
+            TagChange::Set(tag) => Some(tag),
+            TagChange::Keep | TagChange::Clear => None,
+        };
+        let same = tag.is_some() && read.alt.as_ref() == Some(&change.alt);
+        let verified = tag.map(|tag| u8::from(tag == Tag::Person));
         let alt = (!same).then(|| change.alt.clone());
         world.arrival(id, (alt, verified), read.etag.as_deref())
     }
@@ -162,7 +168,7 @@ impl Imagined {
             Made::NoPhoto => Err(SiteError::Missing(said)),
             Made::Stale => Err(SiteError::Conflict(said)),
             Made::Done if world.manners.patch_reply == PatchReply::Item => {
-                Self::reading(world, &id).map(Written::Shown)
+                Self::reading(world, &id).map(|reading| Written::Shown(Box::new(reading)))
             }
             Made::Done => Ok(Written::Unshown),
         }
@@ -183,13 +189,34 @@ impl Site for Imagined {
         SiteTraits {
             holds_tag: true,
             machine_tag_is_default: true,
+            clears_tag: false,
+            lists: false,
+            lists_changes: false,
         }
     }
 
-    fn list(&self) -> BoxStream<'static, Result<PhotoId, SiteError>> {
+    fn list(&self, _: Extent) -> BoxStream<'static, Result<Listed, SiteError>> {
         let world = self.shared.lock();
         let ids: Vec<_> = world.history.photos.keys().cloned().collect();
-        stream::iter(ids).map(|id| Ok(PhotoId::new(id))).boxed()
+        stream::iter(ids)
+            .map(|id| Ok(Listed::from(PhotoId::new(id))))
+            .boxed()
+    }
+
+    fn mark(&self) -> Option<String> {
+        None
+    }
+
+    fn listing_key(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn page_size(&self) -> u64 {
+        1
+    }
+
+    fn cleaned(&self, text: &str) -> String {
+        text.to_owned()
     }
 
     async fn read(&self, id: &PhotoId) -> Result<Reading, SiteError> {
@@ -208,7 +235,11 @@ impl Site for Imagined {
         read
     }
 
-    async fn pixel_version(&self, id: &PhotoId) -> Result<Option<PixelVersion>, SiteError> {
+    async fn pixel_version(
+        &self,
+        id: &PhotoId,
+        _: &Reading,
+    ) -> Result<Option<PixelVersion>, SiteError> {
         let id = id.as_str();
         let mut random = self.begin("version", id).await;
         let mut world = self.shared.lock();
@@ -219,7 +250,7 @@ impl Site for Imagined {
         Ok(photo.map(|photo| PixelVersion::new(format!("p{}", photo.pixels))))
     }
 
-    async fn pixels(&self, id: &PhotoId) -> Result<Pixels, SiteError> {
+    async fn pixels(&self, id: &PhotoId, _: &Reading) -> Result<Pixels, SiteError> {
         let id = id.as_str();
         let mut random = self.begin("pixels", id).await;
         let mut world = self.shared.lock();
