@@ -28,6 +28,8 @@ pub struct OpenDraft {
     pub album: Option<String>,
     /// Its title.
     pub title: Option<String>,
+    /// Where the site says that its image is.
+    pub image: Option<String>,
     /// The alt text when it was last seen.
     pub alt: String,
     /// The draft's text.
@@ -120,7 +122,7 @@ pub(super) const EDITED: &str = "import";
 
 const OPEN: &str = "SELECT drafts.id, photos.photo, photos.album, photos.title,
     coalesce(photos.alt, ''), drafts.text, drafts.model, drafts.verdict, drafts.reasons,
-    drafts.score FROM drafts
+    drafts.score, photos.image FROM drafts
     JOIN slots ON slots.id = drafts.slot JOIN photos ON photos.id = slots.photo";
 
 impl Checkpoint {
@@ -145,6 +147,7 @@ impl Checkpoint {
                 .prepare(&format!(
                     "{OPEN} WHERE photos.site = :site AND slots.kind = :kind
                         AND slots.language = :language AND drafts.decision IS NULL
+                        AND NOT photos.gone
                         AND coalesce(photos.owner, 'nobody') IN ('nobody', 'ours')
                         AND NOT EXISTS (SELECT 1 FROM writes WHERE writes.slot = slots.id
                             AND writes.state IN ('confirmed', 'undone')
@@ -394,6 +397,7 @@ fn open_draft(row: &Row<'_>) -> rusqlite::Result<OpenDraft> {
         photo: PhotoId::new(row.get::<_, String>(1)?),
         album: row.get(2)?,
         title: row.get(3)?,
+        image: row.get(10)?,
         alt: row.get(4)?,
         text: row.get(5)?,
         model: row.get(6)?,

@@ -125,13 +125,15 @@ impl Checkpoint {
             connection
                 .prepare_cached(
                     "UPDATE photos SET alt = :alt, tag = :tag, owner = :owner, title = :title,
-                        caption = :caption, album = :album, looked_at = :at, pending = 0, gone = 0
+                        caption = :caption, album = :album, image = :image, looked_at = :at,
+                        pending = 0, gone = 0
                      WHERE id = (SELECT photo FROM slots WHERE id = :slot)",
                 )?
                 .execute(named_params! {
                     ":alt": reading.alt, ":tag": reading.tag.map(Tag::as_str),
                     ":owner": look.owner.as_str(), ":title": reading.title,
                     ":caption": reading.caption, ":album": reading.album,
+                    ":image": reading.image,
                     ":at": look.at.0, ":slot": look.slot.0,
                 })?;
             // Cleared counts too: whatever stands there next, a person put it there.

@@ -25,6 +25,8 @@ pub struct PhotoFacts {
     pub album: Option<String>,
     /// Its title.
     pub title: Option<String>,
+    /// Where the site says that its image is.
+    pub image: Option<String>,
     /// The alt text when it was last seen.
     pub alt: Option<String>,
     /// The tag when it was last seen.
@@ -145,7 +147,8 @@ impl Checkpoint {
     ) -> Result<Vec<PhotoFacts>, CheckpointError> {
         let (site, language) = (self.site.to_string(), language.to_string());
         let ((write, draft, error), touched, run) = match extent {
-            Extent::Archive => (OF_ARCHIVE, "", None),
+            // What the site has no more is history, not archive.
+            Extent::Archive => (OF_ARCHIVE, "AND NOT photos.gone", None),
             Extent::Run(run) => (OF_RUN, TOUCHED, Some(run.0)),
         };
         let sql = format!(
@@ -157,7 +160,7 @@ impl Checkpoint {
                         AND done.state IN ('confirmed', 'undone')),
                 writes.alt_before, coalesce(writes.alt_kept, writes.alt_sent), writes.state,
                 writes.model, writes.run, coalesce(writes.settled_at, writes.intended_at),
-                writes.undoes IS NOT NULL
+                writes.undoes IS NOT NULL, photos.image
              FROM photos
              JOIN slots ON slots.photo = photos.id AND slots.kind = :kind
                 AND slots.language = :language
@@ -218,6 +221,7 @@ fn photo_facts(row: &Row<'_>) -> rusqlite::Result<PhotoFacts> {
         photo: PhotoId::new(row.get::<_, String>(0)?),
         album: row.get(1)?,
         title: row.get(2)?,
+        image: row.get(28)?,
         alt: row.get(3)?,
         tag: word(4)?.as_deref().and_then(Tag::parse),
         owner: word(5)?.as_deref().and_then(Owner::parse),

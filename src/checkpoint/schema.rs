@@ -11,7 +11,7 @@ pub(super) const APPLICATION_ID: i64 = 0x414C_5446;
 
 /// Each entry leads from the format of its index to the next one. Never edited
 /// once released; a change is a new entry.
-const MIGRATIONS: &[&str] = &[FIRST, REMEMBERED, LISTINGS, DECIDED];
+const MIGRATIONS: &[&str] = &[FIRST, REMEMBERED, LISTINGS, DECIDED, IMAGES];
 
 /// The newest format that this program knows.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -191,6 +191,11 @@ CREATE INDEX photos_by_owner ON photos (site, owner, photo);
 /// When a person decided about a draft: a write that came later has settled it.
 const DECIDED: &str = "
 ALTER TABLE drafts ADD COLUMN decided_at INTEGER;
+";
+
+/// Where the site says that a photo's image is, for links in reports.
+const IMAGES: &str = "
+ALTER TABLE photos ADD COLUMN image TEXT;
 ";
 
 /// Brings a database to the newest format; each step is one transaction.

@@ -95,7 +95,7 @@ const STANDING: &str = "WITH standing AS (
                 AND drafts.decision = 'rejected') AS declined
     FROM photos
     JOIN slots ON slots.photo = photos.id AND slots.kind = ?2 AND slots.language = ?3
-    WHERE photos.site = ?1)";
+    WHERE photos.site = ?1 AND NOT photos.gone)";
 
 /// What of that is counted. A photo that was undone or whose draft was rejected
 /// waits for another recipe, which this file can't foresee.

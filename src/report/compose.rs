@@ -138,7 +138,7 @@ fn run_facts(row: &RunRow, action: Option<&'static str>) -> RunFacts {
 
 /// The parts that every kind of report has.
 fn plain(photo: &PhotoFacts, state: State, links: &Links) -> Photo {
-    let found = links.of(&photo.photo);
+    let found = links.of(&photo.photo, photo.image.as_deref());
     let draft = photo.draft.as_ref();
     let write = photo.write.as_ref();
     let model = write.and_then(|write| write.model.clone());
@@ -268,6 +268,7 @@ fn nameless(id: PhotoId, story: &Story) -> Photo {
     let facts = PhotoFacts {
         photo: id,
         album: None,
+        image: None,
         title: None,
         alt: None,
         tag: None,

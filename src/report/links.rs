@@ -78,12 +78,12 @@ impl Links {
         }
     }
 
-    /// The addresses of one photo.
-    pub fn of(&self, photo: &PhotoId) -> PhotoLinks {
+    /// The addresses of one photo, whose image the site may have `named`.
+    pub fn of(&self, photo: &PhotoId, named: Option<&str>) -> PhotoLinks {
         let whole = match &self.image {
             Some(Image::Template(template)) => self.fill(template, photo),
             Some(Image::Folder(folder)) => file(folder, photo),
-            None => None,
+            None => named.and_then(|named| self.named(named)),
         };
         let small = self.thumbnail.as_ref().and_then(|it| self.fill(it, photo));
         let page = self.page.as_ref().and_then(|it| self.fill(it, photo));
@@ -112,11 +112,25 @@ impl Links {
             let base = self.base.as_ref()?.as_str().trim_end_matches('/');
             Url::parse(&format!("{base}/{}", filled.trim_start_matches('/'))).ok()?
         };
-        let plain = matches!(url.scheme(), "http" | "https")
-            && url.username().is_empty()
-            && url.password().is_none();
-        plain.then(|| url.to_string())
+        plain(&url).then(|| url.to_string())
     }
+
+    /// An address that the site itself gave, perhaps below its own.
+    fn named(&self, named: &str) -> Option<String> {
+        let url = self.base.as_ref()?.join(named).ok()?;
+        plain(&url).then(|| url.to_string())
+    }
+}
+
+/// Whether an address is one of the web and carries no credentials: neither a
+/// name and a password nor a signature that lets its bearer in.
+fn plain(url: &Url) -> bool {
+    let bare = url.username().is_empty() && url.password().is_none();
+    let signed = url.query_pairs().any(|(key, _)| {
+        let key = key.to_ascii_lowercase();
+        key.contains("signature") || key == "sig" || (key.contains("token") && key != "itok")
+    });
+    matches!(url.scheme(), "http" | "https") && bare && !signed
 }
 
 /// Album and name; the album is empty where an id has one part.
@@ -155,7 +169,7 @@ mod tests {
     }
 
     fn image(links: &Links, id: &str) -> Option<String> {
-        links.of(&PhotoId::new(id)).image
+        links.of(&PhotoId::new(id), None).image
     }
 
     #[test]
@@ -175,7 +189,7 @@ mod tests {
             thumbnail: Some("https://cdn.example/{id}.jpg".into()),
             ..links("/files/{album}/{name}.jpg")
         };
-        let found = links.of(&PhotoId::new("a/b"));
+        let found = links.of(&PhotoId::new("a/b"), None);
         assert_eq!(found.link.as_deref(), Some("https://h/cms/photo/a/b"));
         assert_eq!(
             found.image.as_deref(),
@@ -191,6 +205,29 @@ mod tests {
                 made.is_none_or(|url| url.starts_with("https://h/cms/")),
                 "{template}"
             );
+        }
+    }
+
+    #[test]
+    fn an_image_that_the_site_names_is_linked_unless_its_address_is_a_key() {
+        let links = Links {
+            image: None,
+            ..links("")
+        };
+        let found = |named| links.of(&PhotoId::new("7"), Some(named)).image;
+        for (named, expected) in [
+            (
+                "/files/a.jpg?itok=x1",
+                Some("https://h/files/a.jpg?itok=x1"),
+            ),
+            ("https://cdn/a.jpg", Some("https://cdn/a.jpg")),
+            ("javascript:alert(1)", None),
+            ("data:image/png;base64,x", None),
+            ("https://me:secret@h/a.jpg", None),
+            ("https://h/a.jpg?X-Amz-Signature=1&X-Amz-Date=2", None),
+            ("https://h/a.jpg?token=secret", None),
+        ] {
+            assert_eq!(found(named).as_deref(), expected, "{named}");
         }
     }
 

@@ -43,7 +43,7 @@ impl Separator {
 /// it for another encoding.
 pub fn write(drafts: &[OpenDraft], links: &Links, separator: Separator) -> String {
     let rows = drafts.iter().map(|draft| {
-        let found = links.of(&draft.photo);
+        let found = links.of(&draft.photo, draft.image.as_deref());
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let reasons: Vec<String> = draft.reasons.iter().map(ToString::to_string).collect();
         vec![
@@ -317,6 +317,7 @@ mod tests {
             id: DraftId(7),
             photo: PhotoId::new("=a/b"),
             album: None,
+            image: None,
             title: Some("@home; \"quoted\", and\nmore".into()),
             alt: "-1".into(),
             text: text.to_owned(),
