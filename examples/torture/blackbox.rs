@@ -247,7 +247,7 @@ impl Game {
             );
         }
         self.count(&execution, end, hardship);
-        self.judge(&execution, end);
+        self.judge(&execution, end, hardship);
         self.compare(&execution);
         execution
     }
@@ -264,6 +264,9 @@ impl Game {
         if hardship.blocks.is_some() {
             figures.fault("disk: a limit of the file size", 1);
         }
+        if execution.twin.is_some() {
+            figures.fault("twin: a second run at the same time", 1);
+        }
         if hardship.clock.is_some() && process::clock_library().is_some() {
             figures.fault("clock: jumped", 1);
         }
@@ -276,7 +279,7 @@ impl Game {
     }
 
     /// What can be told from the process alone.
-    fn judge(&mut self, execution: &Execution, end: End) {
+    fn judge(&mut self, execution: &Execution, end: End, hardship: &Hardship) {
         let run = self.executions;
         let mut world = self.shared.lock();
         let said = format!(
@@ -291,7 +294,13 @@ impl Game {
         if text.contains("panicked") || text.contains("internal error") {
             broken.push("it never panics");
         }
+        let records = !matches!(world.errand, Errand::Look);
+        if records && execution.twin.is_some_and(|code| code != 5) {
+            broken.push("two runs at once are refused");
+        }
         let known = match execution.code {
+            // The lock was with a second run.
+            Some(5) if hardship.twin.is_some() => true,
             Some(code) => [0, 1, 3, 4, 130, 143].contains(&code),
             // Before it listens, a polite signal ends it as any other program.
             None => match end {
@@ -349,8 +358,15 @@ impl Game {
         }
     }
 
-    /// Everything calms down: the archive comes to rest, and stays at rest.
+    /// Everything calms down, and then something is taken back.
     pub(crate) fn calm(&mut self) {
+        if self.rests() {
+            self.undone_and_done();
+        }
+    }
+
+    /// Everything calms down: the archive comes to rest, and stays at rest.
+    pub(crate) fn rests(&mut self) -> bool {
         for photo in self.shared.lock().history.photos.values_mut() {
             photo.gone = false;
         }
@@ -366,7 +382,7 @@ impl Game {
             );
             if execution.code == Some(0) && counts.is_some_and(Counts::is_rest) {
                 self.at_rest();
-                return self.undone_and_done();
+                return true;
             }
             if counts.is_none_or(Counts::waits) {
                 std::thread::sleep(Duration::from_millis(600));
@@ -377,6 +393,7 @@ impl Game {
             .lock()
             .history
             .breaks("4, it comes to rest", what);
+        false
     }
 
     pub(crate) fn quiet(&mut self, errand: Errand, line: &str) -> Execution {

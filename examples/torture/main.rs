@@ -15,6 +15,7 @@
 mod blackbox;
 mod campaign;
 mod captions;
+mod core;
 mod dice;
 mod disk;
 mod figures;
@@ -26,6 +27,7 @@ mod points;
 mod power;
 mod process;
 mod setting;
+mod simulated;
 mod site;
 mod trace;
 mod world;
@@ -81,6 +83,8 @@ struct Args {
 /// The layers of the harness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Layer {
+    /// The decision core in this process, thousands of schedules a minute
+    Core,
     /// The real program among faults, edits and kills
     Blackbox,
     /// A fault at the n-th write or sync of the state file, where n is the seed
@@ -115,6 +119,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let clean = match args.layer {
         Layer::Blackbox => campaign.run(blackbox::play)?,
         Layer::Points => campaign.run(points::play)?,
+        Layer::Core => campaign.run(core::play)?,
         Layer::Power => campaign.run(power::play)?,
     };
     Ok(ExitCode::from(u8::from(!clean)))

@@ -15,11 +15,14 @@ use std::time::Duration;
 pub(crate) struct Model(pub(crate) Shared);
 
 /// A request, understood.
-#[derive(Default)]
-struct Asked {
-    model: String,
-    prompt: String,
-    image: String,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// The model's name.
+    pub(crate) model: String,
+    /// All texts.
+    pub(crate) prompt: String,
+    /// A hash of the image.
+    pub(crate) image: String,
 }
 
 impl Handler for Model {
@@ -79,14 +82,28 @@ fn collect(value: &Value, key: &str, asked: &mut Asked) {
 }
 
 impl World {
-    /// A call arrived: was it paid for before?
+    /// A request arrived over HTTP.
     fn begins(&mut self, asked: &Asked, request: &Request, ollama: bool) -> (u64, Duration, Rng) {
-        let at = self.history.tick();
         let bearer = format!("Bearer {MODEL_KEY}");
         if !ollama && request.header("authorization") != Some(&bearer) {
             let what = "a model was asked without its key".to_owned();
             self.history.breaks("9, secrets stay secret", what);
         }
+        let (number, mut random) = self.is_asked(asked);
+        let mut delay = 0;
+        if random.happens(self.weather.slow) {
+            self.fault("model: slow");
+            delay = random.u64(1..80);
+        }
+        if let Some(call) = self.calls.last_mut() {
+            call.delay = delay;
+        }
+        (number, Duration::from_millis(delay), random)
+    }
+
+    /// A call arrived: was it paid for before? Gives its number and its chance.
+    pub(crate) fn is_asked(&mut self, asked: &Asked) -> (u64, Rng) {
+        let at = self.history.tick();
         let photo = self.photo_of(&asked.prompt);
         if let Some(photo) = photo
             .as_ref()
@@ -105,12 +122,7 @@ impl World {
         }
         let whose = photo.clone().unwrap_or_default();
         let nth = self.nth(&asked.model, &whose);
-        let mut random = self.dice.roll(&asked.model, &whose, nth);
-        let mut delay = 0;
-        if random.happens(self.weather.slow) {
-            self.fault("model: slow");
-            delay = random.u64(1..80);
-        }
+        let random = self.dice.roll(&asked.model, &whose, nth);
         let pixels = photo.as_ref().and_then(|id| self.given.get(id).copied());
         self.calls.push(Call {
             photo,
@@ -118,10 +130,9 @@ impl World {
             run: self.run,
             said: None,
             pixels,
-            delay,
+            delay: 0,
         });
-        let number = self.calls.len() as u64;
-        (number, Duration::from_millis(delay), random)
+        (self.calls.len() as u64, random)
     }
 
     fn photo_of(&self, prompt: &str) -> Option<String> {
@@ -135,17 +146,27 @@ impl World {
             .map(|(id, _)| id.clone())
     }
 
-    /// What the model says to call `number`.
-    fn speaks(&mut self, number: u64, asked: &Asked, ollama: bool, random: &mut Rng) -> Answer {
-        let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
-        let photo = self.calls[index].photo.clone();
+    /// What a model has to say to call `number`.
+    pub(crate) fn saying(&mut self, number: u64, asked: &Asked, random: &mut Rng) -> Saying {
+        let photo = self.call(number).photo.clone();
         let never = photo.is_some_and(|id| self.refused.contains(&id));
-        let saying = if never || random.happens(self.weather.bad_text) {
+        if never || random.happens(self.weather.bad_text) {
             self.fault("model: a text that must not be published");
             captions::bad(random, number, &asked.prompt)
         } else {
             captions::good(random, number)
-        };
+        }
+    }
+
+    /// Call `number`, to note what was said.
+    pub(crate) fn call(&mut self, number: u64) -> &mut Call {
+        let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
+        &mut self.calls[index]
+    }
+
+    /// What the model answers to call `number`.
+    fn speaks(&mut self, number: u64, asked: &Asked, ollama: bool, random: &mut Rng) -> Answer {
+        let saying = self.saying(number, asked, random);
         let usual = if ollama {
             ollama_reply(number, asked, &saying)
         } else {
@@ -155,12 +176,12 @@ impl World {
             let kind = hostile::any(random);
             self.fault(format!("model: {}", kind.name));
             if kind.is_true() {
-                self.calls[index].said = Some(saying);
+                self.call(number).said = Some(saying);
             }
             let (reply, delivery) = kind.answer(usual);
             return Answer { reply, delivery };
         }
-        self.calls[index].said = Some(saying);
+        self.call(number).said = Some(saying);
         Answer {
             reply: usual,
             delivery: Delivery::Whole,

@@ -74,7 +74,7 @@ pub(crate) fn play(seed: u64) -> Report {
         }
         if image % REVIVED == 0 {
             let mut revived = revive(seed, &game, folder.path(), &known, &mut random);
-            revived.calm();
+            revived.rests();
             let report = revived.report("power");
             game.figures.add("images gone on from", 1);
             for violation in report.violations {
@@ -159,7 +159,7 @@ fn revive(seed: u64, old: &Game, image: &Path, known: &Acknowledged, random: &mu
     let mut world = game.shared.lock();
     world.history = old.history.clone();
     world.history.broken.clear();
-    world.calls = old.calls.clone();
+    world.calls.clone_from(&old.calls);
     for call in &mut world.calls {
         call.run = 0;
     }
@@ -174,7 +174,7 @@ fn revive(seed: u64, old: &Game, image: &Path, known: &Acknowledged, random: &mu
         }
     }
     let was_sent = |photo: &str, alt: &str| known.sent.iter().any(|(p, a)| p == photo && a == alt);
-    world.sent = old.sent.clone();
+    world.sent.clone_from(&old.sent);
     world.sent.retain(|sent| was_sent(&sent.photo, &sent.alt));
     drop(world);
     drop(old);

@@ -35,6 +35,8 @@ pub(crate) struct Hardship {
     pub(crate) blocks: Option<u64>,
     /// What the clock says, as libfaketime reads it.
     pub(crate) clock: Option<String>,
+    /// A second run is started so long after this one.
+    pub(crate) twin: Option<Duration>,
     /// Words to put before the program, such as `strace` and its flags.
     pub(crate) under: Vec<String>,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Execution {
     pub(crate) stopping: Option<Duration>,
     /// From the second one to the end.
     pub(crate) leaving: Option<Duration>,
+    /// The exit code of a second run that began and ended while this one was on.
+    pub(crate) twin: Option<i32>,
     /// Peak memory in KiB.
     pub(crate) peak_kib: u64,
     /// Most open descriptors seen.
@@ -82,18 +86,9 @@ pub(crate) fn execute(
     hardship: &Hardship,
 ) -> Execution {
     let (out, err) = (workspace.path("stdout"), workspace.path("stderr"));
-    let token = shared.lock().token.clone();
     let mut command = command(hardship);
+    surroundings(&mut command, workspace, shared, args);
     command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", workspace.directory())
-        .env("LANG", "C.UTF-8")
-        .env("SITE_TOKEN", token)
-        .env("MODEL_KEY", MODEL_KEY)
-        .current_dir(workspace.directory())
-        .args(args)
-        .stdin(Stdio::null())
         .stdout(File::create(&out).expect("a file in the scratch directory"))
         .stderr(File::create(&err).expect("a file in the scratch directory"));
     if let (Some(clock), Some(library)) = (&hardship.clock, clock_library()) {
@@ -104,13 +99,49 @@ pub(crate) fn execute(
     }
     let mut child = command.spawn().expect("the program starts");
     let process = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
-    shared.lock().process = Some(process);
-    let mut execution = watch(&mut child, process, end, !hardship.under.is_empty());
-    shared.lock().process = None;
+    {
+        let mut world = shared.lock();
+        world.process = Some(process);
+        world.runs = true;
+    }
+    let twin = hardship.twin.map(|after| {
+        std::thread::sleep(after);
+        twin(workspace, shared, args)
+    });
+    let both = twin.filter(|_| matches!(child.try_wait(), Ok(None)));
+    let mut execution = watch(&mut child, process, end, hardship);
+    execution.twin = both.flatten();
+    {
+        let mut world = shared.lock();
+        world.process = None;
+        world.runs = false;
+    }
     let read = |path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
     execution.stdout = read(&out);
     execution.stderr = read(&err);
     execution
+}
+
+/// What every execution finds.
+fn surroundings(command: &mut Command, workspace: &Workspace, shared: &Shared, args: &[&str]) {
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", workspace.directory())
+        .env("LANG", "C.UTF-8")
+        .env("SITE_TOKEN", &shared.lock().token)
+        .env("MODEL_KEY", MODEL_KEY)
+        .current_dir(workspace.directory())
+        .args(args)
+        .stdin(Stdio::null());
+}
+
+/// A second run beside the first one; gives its exit code.
+fn twin(workspace: &Workspace, shared: &Shared, args: &[&str]) -> Option<i32> {
+    let mut command = command(&Hardship::default());
+    surroundings(&mut command, workspace, shared, args);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().expect("the program starts").code()
 }
 
 fn command(hardship: &Hardship) -> Command {
@@ -128,19 +159,18 @@ fn command(hardship: &Hardship) -> Command {
     command
 }
 
-/// The program itself: where another one was put before it, that one's child.
-fn program(process: Pid, wrapped: bool) -> Pid {
-    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
-    let first = children
-        .ok()
-        .and_then(|all| all.split(' ').next()?.parse().ok());
-    match first {
-        Some(child) if wrapped => Pid::from_raw(child),
-        _ => process,
+/// The program itself: where another one was put before it, that one's child,
+/// once there is one. Killing only the tracer would set the program free.
+fn program(process: Pid, hardship: &Hardship) -> Option<Pid> {
+    if hardship.under.is_empty() {
+        return Some(process);
     }
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+    let first: i32 = children.ok()?.split(' ').next()?.parse().ok()?;
+    Some(Pid::from_raw(first))
 }
 
-fn watch(child: &mut Child, process: Pid, end: End, wrapped: bool) -> Execution {
+fn watch(child: &mut Child, process: Pid, end: End, hardship: &Hardship) -> Execution {
     let started = Instant::now();
     let mut execution = Execution::default();
     let (mut first, mut second) = (None, None);
@@ -156,7 +186,9 @@ fn watch(child: &mut Child, process: Pid, end: End, wrapped: bool) -> Execution 
         let elapsed = started.elapsed();
         // One that has ended by itself just now doesn't mind.
         let send = |signal| {
-            let _ = kill(program(process, wrapped), signal);
+            if let Some(program) = program(process, hardship) {
+                let _ = kill(program, signal);
+            }
         };
         match end {
             End::Kill(after) if elapsed >= after => send(Signal::SIGKILL),
@@ -177,7 +209,8 @@ fn watch(child: &mut Child, process: Pid, end: End, wrapped: bool) -> Execution 
             send(Signal::SIGKILL);
         }
         if looks.is_multiple_of(16) {
-            look(program(process, wrapped), &mut execution);
+            let program = program(process, hardship).unwrap_or(process);
+            look(program, &mut execution);
         }
         looks += 1;
         std::thread::sleep(Duration::from_millis(2));

@@ -9,6 +9,7 @@ use super::support::Workspace;
 use super::support::http::Server;
 use super::world::{Manners, PatchReply, Weather, World};
 use fastrand::Rng;
+use std::time::Duration;
 
 /// Photos, some with a person's text, one that can't be read, one that no model
 /// describes.
@@ -33,6 +34,16 @@ pub(crate) fn archive(world: &mut World, random: &mut Rng) {
             _ => {}
         }
         world.history.photos.insert(id, photo);
+    }
+}
+
+/// A handful of photos, for layers that play many seeds.
+pub(crate) fn few(world: &mut World, random: &mut Rng) {
+    archive(world, random);
+    let keep = random.usize(1..6);
+    let ids: Vec<String> = world.history.photos.keys().cloned().collect();
+    for id in ids.iter().skip(keep) {
+        world.history.photos.remove(id);
     }
 }
 
@@ -152,6 +163,9 @@ pub(crate) fn hardship(random: &mut Rng) -> Hardship {
         clock: random
             .happens(0.1)
             .then(|| (*random.one_of(&clocks)).to_owned()),
+        twin: random
+            .happens(0.08)
+            .then(|| Duration::from_millis(random.u64(20..120))),
         under: Vec::new(),
     }
 }

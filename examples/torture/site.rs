@@ -6,7 +6,7 @@ use super::history::{Errand, Patch, Shown};
 use super::hostile::{self, Executes};
 use super::support::http::{Answer, Delivery, Handler, Reply, Request};
 use super::support::photos::{self, Metadata};
-use super::world::{PatchReply, Shared, World};
+use super::world::{PatchReply, Sent, Shared, World};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -22,7 +22,8 @@ static IMAGES: LazyLock<Mutex<HashMap<u32, Arc<[u8]>>>> = LazyLock::new(Mutex::d
 /// The number of the image that is cut off.
 pub(crate) const BROKEN_IMAGE: u32 = 9999;
 
-fn image(number: u32) -> Arc<[u8]> {
+/// The file of an image.
+pub(crate) fn image(number: u32) -> Arc<[u8]> {
     let mut images = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);
     let made = images.entry(number).or_insert_with(|| {
         let mut file = photos::photo(number, 96, 64, Metadata::None);
@@ -52,6 +53,17 @@ impl Place {
             Self::Pixels => "image",
         }
     }
+}
+
+/// What became of a change at the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// It is made.
+    Done,
+    /// There is no such photo.
+    NoPhoto,
+    /// It was meant for another version.
+    Stale,
 }
 
 /// What is done with one request.
@@ -193,18 +205,27 @@ impl World {
     /// Reads a change, and judges its arrival.
     fn patch(&mut self, id: &str, request: &Request) -> Option<Patch> {
         let body: Value = serde_json::from_slice(&request.body).ok()?;
+        let alt = body.get("alt").and_then(Value::as_str).map(str::to_owned);
+        let verified = body.get("verified").and_then(Value::as_u64);
+        let verified = verified.and_then(|mark| u8::try_from(mark).ok());
+        self.arrival(id, (alt, verified), request.header("if-match"))
+    }
+
+    /// A change arrives, with the version that it was made for.
+    pub(crate) fn arrival(
+        &mut self,
+        id: &str,
+        (alt, verified): (Option<String>, Option<u8>),
+        condition: Option<&str>,
+    ) -> Option<Patch> {
         let arrived = self.history.tick();
         let photo = self.history.photos.get(id)?;
         let tag = format!("\"v{}\"", photo.stand.version);
-        let condition = request.header("if-match");
         let run = self.run;
         let patch = Patch {
             photo: id.to_owned(),
-            alt: body.get("alt").and_then(Value::as_str).map(str::to_owned),
-            verified: body
-                .get("verified")
-                .and_then(Value::as_u64)
-                .and_then(|mark| u8::try_from(mark).ok()),
+            alt,
+            verified,
             run,
             errand: self.errand.clone(),
             arrived,
@@ -221,7 +242,7 @@ impl World {
             self.history.breaks("1, conditional writes", what);
         }
         self.history.arrives(&patch);
-        self.sent.push(super::world::Sent {
+        self.sent.push(Sent {
             photo: id.to_owned(),
             alt: patch.alt.clone().unwrap_or_default(),
             verified: patch.verified,
@@ -230,24 +251,33 @@ impl World {
         Some(patch)
     }
 
-    /// Carries out a change.
-    fn land(&mut self, patch: &Patch) -> Reply {
+    /// Carries out a change, or says that something else stands there by now.
+    pub(crate) fn make(&mut self, patch: &Patch) -> Made {
         let Some(photo) = self.history.photos.get(&patch.photo).filter(|p| !p.gone) else {
-            return Reply::html(404);
+            return Made::NoPhoto;
         };
         let changed = photo.stand.since.max(photo.stand.marked) > patch.arrived;
         if self.manners.conditional && (patch.stale || changed) {
-            return Reply::json(412, &json!({"message": "The photo has changed."}));
+            return Made::Stale;
         }
         let kept = patch.alt.as_ref().map(|alt| self.cleaned(alt));
         // A site may still be at work on the request of a process that is gone.
-        let orphaned = self.run != patch.run || self.process.is_none();
+        let orphaned = self.run != patch.run || !self.runs;
         let patch = &Patch {
             late: patch.late || orphaned,
             ..patch.clone()
         };
         self.history.lands(patch, kept);
-        self.accepted(&patch.photo)
+        Made::Done
+    }
+
+    /// Carries out a change, and says what a site says.
+    fn land(&mut self, patch: &Patch) -> Reply {
+        match self.make(patch) {
+            Made::Done => self.accepted(&patch.photo),
+            Made::NoPhoto => Reply::html(404),
+            Made::Stale => Reply::json(412, &json!({"message": "The photo has changed."})),
+        }
     }
 
     fn cleaned(&self, text: &str) -> String {
@@ -301,15 +331,19 @@ impl World {
 
     /// A true answer leaves.
     fn shown(&mut self, place: Place, id: &str, reply: &Reply) {
+        if reply.status == 200 {
+            self.shows(id, place == Place::Pixels);
+        }
+    }
+
+    /// The client is told the truth: what stands there, or the image.
+    pub(crate) fn shows(&mut self, id: &str, image: bool) {
         let at = self.history.tick();
         let run = self.run;
         let Some(photo) = self.history.photos.get_mut(id) else {
             return;
         };
-        if reply.status != 200 {
-            return;
-        }
-        if place == Place::Pixels {
+        if image {
             photo.worked_on = at;
             self.given.insert(id.to_owned(), photo.pixels);
         } else {
@@ -323,7 +357,7 @@ impl World {
     }
 
     /// People do what people do, at this very moment.
-    fn people(&mut self, id: &str, random: &mut Rng) {
+    pub(crate) fn people(&mut self, id: &str, random: &mut Rng) {
         if !random.happens(self.weather.edits) {
             return;
         }

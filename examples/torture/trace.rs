@@ -47,17 +47,14 @@ pub(crate) fn read(log: &str) -> Vec<Step> {
         let resumed = rest
             .strip_prefix("<... ")
             .and_then(|rest| rest.split_once(" resumed>"));
-        match resumed {
-            Some((_, end)) => {
-                let begun = open.remove(thread).unwrap_or_default();
-                let whole = format!("{begun}{end}");
-                let call = Call::parse(&whole).filter(Call::succeeded);
-                steps.extend(call.and_then(|call| call.changes()));
-            }
-            None => {
-                let call = Call::parse(rest).filter(Call::succeeded);
-                steps.extend(call.and_then(|call| call.changes().or_else(|| call.sends())));
-            }
+        if let Some((_, end)) = resumed {
+            let begun = open.remove(thread).unwrap_or_default();
+            let whole = format!("{begun}{end}");
+            let call = Call::parse(&whole).filter(Call::succeeded);
+            steps.extend(call.and_then(|call| call.changes()));
+        } else {
+            let call = Call::parse(rest).filter(Call::succeeded);
+            steps.extend(call.and_then(|call| call.changes().or_else(|| call.sends())));
         }
     }
     steps
@@ -149,7 +146,7 @@ impl<'a> Call<'a> {
 fn file_name(path: &str) -> Option<String> {
     let (folder, name) = path.rsplit_once('/')?;
     let ours = folder.ends_with("/state") && name.starts_with("altfill.db");
-    let kept = !name.ends_with("-shm") && !name.ends_with(".lock");
+    let kept = !["altfill.db-shm", "altfill.db.lock"].contains(&name);
     (ours && kept).then(|| name.to_owned())
 }
 

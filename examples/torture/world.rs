@@ -108,6 +108,8 @@ pub(crate) struct World {
     pub(crate) run: u64,
     /// What it is for.
     pub(crate) errand: Errand,
+    /// Whether it still runs.
+    pub(crate) runs: bool,
     /// Its process.
     pub(crate) process: Option<Pid>,
     /// When it is killed.
@@ -145,6 +147,7 @@ impl World {
             weather: Weather::default(),
             run: 0,
             errand: Errand::Look,
+            runs: false,
             process: None,
             trigger: None,
             requests: 0,

@@ -1,6 +1,6 @@
 //! Drafts: captions that are not on the site yet.
 
-use super::{Checkpoint, CheckpointError, SlotRow, photos};
+use super::{Checkpoint, CheckpointError, SlotRow, decisions, photos};
 use crate::archive::{
     Assessment, CallId, DraftId, DraftKey, ModelName, Moment, PixelVersion, Reason, Recipe,
     RunNumber, Verdict,
@@ -59,20 +59,19 @@ pub struct JudgedReply {
     pub held: Option<String>,
 }
 
+impl StoredDraft {
+    /// Whether a person gave the text, in place of a model.
+    pub fn by_person(&self) -> bool {
+        self.model.is_none() && self.recipe.is_none()
+    }
+}
+
 impl Checkpoint {
     /// What there is for a slot under a key.
     pub async fn find(&self, slot: SlotRow, key: &DraftKey) -> Result<Found, CheckpointError> {
         let key = key.to_string();
         self.verb(move |connection| {
-            let accepted = connection
-                .prepare_cached(
-                    "SELECT id FROM drafts WHERE slot = ?1 AND decision = 'accepted'
-                     AND NOT EXISTS (SELECT 1 FROM writes WHERE writes.draft = drafts.id
-                                     AND writes.state IN ('confirmed', 'undone'))
-                     ORDER BY id DESC LIMIT 1",
-                )?
-                .query_row([slot.0], |row| row.get(0).map(DraftId))
-                .optional()?;
+            let accepted = decisions::accepted(connection, slot)?;
             let rows: Vec<(i64, String, Option<String>)> = connection
                 .prepare_cached(
                     "SELECT id, verdict, decision FROM drafts WHERE slot = ?1 AND key = ?2

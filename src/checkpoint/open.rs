@@ -1,5 +1,6 @@
 //! Opening a state file: what it must be, and for whom.
 
+use super::backup::{read_only, snapshot};
 use super::schema::{self, APPLICATION_ID, KNOWN};
 use super::{Checkpoint, CheckpointError};
 use crate::archive::SiteName;
@@ -27,31 +28,11 @@ pub fn open_scratch_copy(path: &Path, site: &SiteName) -> Result<Checkpoint, Che
     // An empty name is SQLite's own temporary file, removed when closed.
     let mut scratch = Connection::open("").map_err(|source| sql(path, source))?;
     if path.exists() {
-        let original = open_to_look(path).map_err(|source| sql(path, source))?;
+        let original = read_only(path)?;
         check_format(&original, path)?;
-        rusqlite::backup::Backup::new(&original, &mut scratch)
-            .and_then(|backup| backup.run_to_completion(1024, Duration::ZERO, None))
-            .map_err(|source| sql(path, source))?;
+        snapshot(&original, &mut scratch, path)?;
     }
     start(scratch, path, site, Durable::No)
-}
-
-/// Opens the file for reading only. What a killed run left half done in it has to
-/// be rolled back before it can be read, which needs the right to write.
-fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
-    let open = |access| {
-        let connection =
-            Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        Ok(connection)
-    };
-    open(OpenFlags::SQLITE_OPEN_READ_ONLY).or_else(|error: rusqlite::Error| {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::ReadOnly) => open(OpenFlags::SQLITE_OPEN_READ_WRITE),
-            _ => Err(error),
-        }
-    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,7 +99,7 @@ fn claim(connection: &Connection, path: &Path, site: &SiteName) -> Result<(), Ch
 }
 
 /// The file's format number, 0 for an empty file.
-fn check_format(connection: &Connection, path: &Path) -> Result<i64, CheckpointError> {
+pub(super) fn check_format(connection: &Connection, path: &Path) -> Result<i64, CheckpointError> {
     let number = |pragma: &str| {
         connection
             .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
@@ -166,7 +147,7 @@ fn create(path: &Path) -> Result<(), CheckpointError> {
         .map_err(|source| failed("open", source))
 }
 
-fn sql(path: &Path, source: rusqlite::Error) -> CheckpointError {
+pub(super) fn sql(path: &Path, source: rusqlite::Error) -> CheckpointError {
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => CheckpointError::Foreign(path.to_owned()),
         _ => CheckpointError::Sql {

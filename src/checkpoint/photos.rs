@@ -1,6 +1,6 @@
 //! Photos and slots: what the last look showed, and what is known of a slot.
 
-use super::{Checkpoint, CheckpointError, remember};
+use super::{Checkpoint, CheckpointError, decisions, remember};
 use crate::archive::{
     DraftId, Language, LastLook, Listed, ModelName, Moment, News, OurText, Owner, PhotoId,
     PixelVersion, Reading, Recipe, Record, RunNumber, SlotKind, Tag, WriteId,
@@ -312,6 +312,7 @@ fn load_record(connection: &Connection, slot: SlotRow) -> rusqlite::Result<Recor
                 decorative: row.get(2)?,
                 undone: Vec::new(),
                 held,
+                accepted: None,
                 tries: row.get(5)?,
                 due: row.get::<_, Option<i64>>(6)?.map(Moment),
                 parked,
@@ -319,6 +320,7 @@ fn load_record(connection: &Connection, slot: SlotRow) -> rusqlite::Result<Recor
         })
         .optional()?
         .unwrap_or_default();
+    record.accepted = decisions::accepted(connection, slot)?;
     record.undone = connection
         .prepare_cached(
             "SELECT DISTINCT recipe FROM writes

@@ -119,7 +119,8 @@ const OF_ARCHIVE: (&str, &str, &str) = (
 /// The same of one run.
 const OF_RUN: (&str, &str, &str) = (
     "SELECT max(id) FROM writes WHERE writes.slot = slots.id AND writes.run = :run",
-    "SELECT max(id) FROM drafts WHERE drafts.slot = slots.id AND drafts.run = :run",
+    "SELECT max(id) FROM drafts WHERE drafts.slot = slots.id AND drafts.run = :run
+        AND drafts.key <> 'import'",
     "(SELECT error FROM failures WHERE failures.slot = slots.id AND failures.run = :run
         ORDER BY id DESC LIMIT 1)",
 );

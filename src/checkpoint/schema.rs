@@ -11,7 +11,7 @@ pub(super) const APPLICATION_ID: i64 = 0x414C_5446;
 
 /// Each entry leads from the format of its index to the next one. Never edited
 /// once released; a change is a new entry.
-const MIGRATIONS: &[&str] = &[FIRST, REMEMBERED, LISTINGS];
+const MIGRATIONS: &[&str] = &[FIRST, REMEMBERED, LISTINGS, DECIDED];
 
 /// The newest format that this program knows.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -186,6 +186,11 @@ ALTER TABLE sites ADD COLUMN swept_at     INTEGER;   -- when all was listed
 ALTER TABLE photos ADD COLUMN pending INTEGER NOT NULL DEFAULT 0; -- listed, not yet looked at
 ALTER TABLE photos ADD COLUMN gone    INTEGER NOT NULL DEFAULT 0; -- the site has it no more
 CREATE INDEX photos_by_owner ON photos (site, owner, photo);
+";
+
+/// When a person decided about a draft: a write that came later has settled it.
+const DECIDED: &str = "
+ALTER TABLE drafts ADD COLUMN decided_at INTEGER;
 ";
 
 /// Brings a database to the newest format; each step is one transaction.

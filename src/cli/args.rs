@@ -73,6 +73,7 @@ pub(super) enum Command {
                             altfill fix holidays/beach --text \"Rex jumps over a wave.\"")]
     Fix(Fix),
     /// Show what is done, waiting, held and parked, and what it cost
+    #[command(after_help = "Examples:\n  altfill status\n  altfill status --json")]
     Status(Status),
     /// Tell photo by photo how the archive stands, or what a run did
     #[command(
@@ -80,16 +81,50 @@ pub(super) enum Command {
                             altfill report --run 7 --csv > run-7.csv"
     )]
     Report(Report),
+    /// Show all that ever happened to one photo
+    #[command(after_help = "Examples:\n  altfill history holidays/beach\n  \
+                            altfill history holidays/beach --json")]
+    History(History),
     /// Put back what a run changed
+    #[command(after_help = "Examples:\n  altfill undo 7\n  altfill undo 7 --yes --json")]
     Undo(Undo),
     /// Make machine-tagged texts ours (after a lost state file)
+    #[command(
+        after_help = "Examples:\n  altfill adopt\n  altfill adopt --album holidays-2024 --trust-tag"
+    )]
     Adopt(Adopt),
+    /// Write drafts into a table, to be decided about in a spreadsheet
+    #[command(after_help = "Examples:\n  altfill export --output held.csv\n  \
+                            altfill export --all --separator semicolon --output drafts.csv\n\n\
+                      In the first column write accept, edit or reject; for edit, put your own\n\
+                      text in place of the draft's. Then: altfill import held.csv")]
+    Export(Export),
+    /// Take in what a person decided about drafts in a spreadsheet
+    #[command(after_help = "Examples:\n  altfill import held.csv\n  \
+                            altfill import held.csv --partial\n\n\
+                      Accepted drafts are written by the next run as machine-made, edited texts\n\
+                      as a person's; rejected drafts are never written.")]
+    Import(Import),
+    /// Copy the state file, even while a run is on
+    #[command(after_help = "Examples:\n  altfill backup altfill-2026-11-21.db\n  \
+                            altfill backup \"backups/altfill-$(date +%F).db\"")]
+    Backup(Backup),
     /// List the models of models.yaml, or try them
     #[command(
         after_help = "Examples:\n  altfill models\n  altfill models --check\n  \
                             altfill models qwen2.5vl-7b --check"
     )]
     Models(Models),
+    /// Print what a shell needs to complete altfill's commands
+    #[command(after_help = "Examples:\n  \
+                            altfill completions bash > ~/.local/share/bash-completion/completions/altfill\n  \
+                            altfill completions zsh > ~/.zfunc/_altfill\n  \
+                            altfill completions fish > ~/.config/fish/completions/altfill.fish")]
+    Completions(Completions),
+    /// Write the manual pages into a directory
+    #[command(after_help = "Examples:\n  altfill man ~/.local/share/man/man1\n  \
+                            man -l ~/.local/share/man/man1/altfill-run.1")]
+    Man(Man),
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -196,6 +231,74 @@ pub(super) struct Report {
     /// Write one HTML file that opens from disk
     #[arg(long, group = "form", value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct History {
+    /// The photo, as album/name
+    #[arg(value_name = "ID")]
+    pub(super) id: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    /// Not only drafts that are held: those that the next run would write, too
+    #[arg(long)]
+    pub(super) all: bool,
+    /// As CSV, the one form there is
+    #[arg(long)]
+    pub(super) csv: bool,
+    /// What stands between cells; semicolon where a comma separates decimals
+    #[arg(long, value_enum, default_value_t = Separator::Comma)]
+    pub(super) separator: Separator,
+    /// Write this new file instead of printing
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// What stands between the cells of a table.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Separator {
+    Comma,
+    Semicolon,
+    Tab,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Import {
+    /// The edited table; - is standard input
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Take in what can be, even if some lines can't
+    #[arg(long)]
+    pub(super) partial: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Backup {
+    /// The new file
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Completions {
+    /// Which shell
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Man {
+    /// Where to; made where it is missing
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

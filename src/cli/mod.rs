@@ -3,8 +3,13 @@
 
 mod adopt;
 mod args;
+mod backup;
+mod completions;
 mod exit;
+mod export;
 mod fix;
+mod history;
+mod import;
 mod log;
 mod models;
 mod output;
@@ -65,6 +70,12 @@ async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
         Command::Adopt(adopt) => adopt::adopt(&global, adopt, output).await,
         Command::Status(status) => status::status(&global, &status, output).await,
         Command::Report(report) => report::report(&global, &report, output).await,
+        Command::History(history) => history::history(&global, &history, output).await,
+        Command::Export(export) => export::export(&global, &export, output).await,
+        Command::Import(import) => import::import(&global, &import, output).await,
+        Command::Backup(backup) => backup::backup(&global, backup, output).await,
+        Command::Completions(shell) => completions::completions(&shell, output),
+        Command::Man(man) => completions::man(&man, output),
         Command::Models(models) => models::models(&global, &models, output).await,
     }
 }

@@ -157,6 +157,11 @@ impl Output {
         }
     }
 
+    /// One of several things that are wrong.
+    pub(super) fn error_line(&self, text: &str) {
+        self.line(text);
+    }
+
     /// What ended a run.
     pub(super) fn fatal(&self, fatal: &Fatal) {
         log::failed(&fatal.message);

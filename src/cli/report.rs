@@ -38,7 +38,7 @@ pub(super) async fn report(
     let report = compose(&settings, &checkpoint, run, None).await?;
     match file {
         Some(file) => {
-            file.write(&report, &settings)?;
+            file.write(&report, &settings, output)?;
             output.say(&format!("written: {}", file.path.display()));
         }
         None if args.json => output.data(&serde_json::to_string(&report)?)?,
@@ -174,7 +174,7 @@ impl File {
     }
 
     /// Writes the report; a reader sees the old file or the new one, whole.
-    fn write(&self, report: &Report, settings: &Settings) -> anyhow::Result<()> {
+    fn write(&self, report: &Report, settings: &Settings, output: &Output) -> anyhow::Result<()> {
         let mut text = match self.form {
             Form::Html => report::html::page(report, &settings.language),
             Form::Csv => report::csv::report(report),
@@ -184,7 +184,7 @@ impl File {
             text.push('\n');
         }
         let written = self.beside().and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
+            file.write_all(output.mask(&text).as_bytes())?;
             file.persist(&self.path).map_err(|error| error.error)?;
             Ok(())
         });
@@ -228,7 +228,7 @@ pub(super) async fn carry_out(
     };
     let run = Some((row, RunPhotos::Watched(stories)));
     let report = compose(&setup.settings, &checkpoint, run, Some(how)).await?;
-    file.write(&report, &setup.settings)?;
+    file.write(&report, &setup.settings, output)?;
     output.say(&format!("report: {}", file.path.display()));
     Ok(exit)
 }

@@ -18,7 +18,9 @@ pub(super) async fn status(
 ) -> anyhow::Result<Exit> {
     let settings = settings(global, None, output)?;
     let checkpoint = scratch(&settings)?;
-    let status = checkpoint.status(SlotKind::Alt, &settings.language).await?;
+    let status = checkpoint
+        .status(SlotKind::Alt, &settings.language, Moment::now())
+        .await?;
     let today = UtcDay::of(Moment::now());
     let today = Today {
         day: today,

@@ -119,6 +119,19 @@ impl Chain {
         })
     }
 
+    /// A chain of models that are connected already, in this order, for
+    /// simulations. `concurrency` is the number of calls in flight over all.
+    pub fn of(models: Vec<(ModelEntry, Arc<dyn Model>)>, concurrency: usize) -> Self {
+        let concurrency = concurrency.max(1);
+        let members = models
+            .into_iter()
+            .map(|(entry, model)| Member::new(entry, model, concurrency));
+        Self {
+            members: members.collect(),
+            calls: Semaphore::new(concurrency),
+        }
+    }
+
     /// No models, for runs that ask none.
     pub fn empty() -> Self {
         Self {

@@ -61,6 +61,7 @@ mod tests {
         vary(&|record| record.parked = Some(None));
         vary(&|record| record.due = Some(Moment(1_000_001)));
         vary(&|record| record.held = Some((DraftId(1), "basis".to_owned())));
+        vary(&|record| record.accepted = Some(DraftId(2)));
         vary(&|record| {
             let alt = "Our words.".to_owned();
             record.look = Some(LastLook {

@@ -23,7 +23,6 @@ pub(super) fn neutral(text: &str) -> String {
     }
 }
 
-#[cfg(test)]
 /// The inverse of [`neutral`].
 pub(super) fn original(cell: &str) -> &str {
     match cell.strip_prefix('\'') {

@@ -307,7 +307,7 @@ fn album(photo: &PhotoFacts) -> String {
 }
 
 /// As RFC 3339 in UTC, to the second.
-fn rfc3339(moment: Moment) -> String {
+pub(super) fn rfc3339(moment: Moment) -> String {
     let second = jiff::Timestamp::from_second(moment.0.div_euclid(1000));
     second.map_or_else(|_| String::new(), |time| time.to_string())
 }

@@ -35,9 +35,19 @@ pub fn report(report: &Report) -> String {
     )
 }
 
-/// A header and rows of cells.
-pub(super) fn rows(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+/// A header and rows of cells, separated by commas.
+fn rows(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    rows_separated_by(b',', header, rows)
+}
+
+/// The same with another separator.
+pub(super) fn rows_separated_by(
+    separator: u8,
+    header: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
     let mut writer = csv::WriterBuilder::new()
+        .delimiter(separator)
         .quote_style(csv::QuoteStyle::Always)
         .from_writer(Vec::new());
     let sound = "a vector takes every row, and all rows have the header's length";

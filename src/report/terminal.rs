@@ -3,7 +3,7 @@
 
 use super::Today;
 use crate::archive::{Mode, Moment, SiteName, Skip, Usd};
-use crate::checkpoint::{ModelSpend, RunRow, Status};
+use crate::checkpoint::{ModelSpend, NextRun, RunRow, Status};
 use crate::pipeline::Summary;
 use std::fmt::Write;
 
@@ -151,6 +151,7 @@ pub fn status(site: &SiteName, status: &Status, today: &Today, runs: &[RunRow]) 
             reasons.replace(',', ", ")
         );
     }
+    next_run(&mut text, &status.next_run);
     if !runs.is_empty() {
         text.push_str("Last runs:\n");
         for run in runs {
@@ -171,6 +172,24 @@ pub fn status(site: &SiteName, status: &Status, today: &Today, runs: &[RunRow]) 
         text.push_str(&spent(&status.spent, today));
     }
     text.trim_end().to_owned()
+}
+
+/// What the next nightly run finds to do.
+fn next_run(text: &mut String, next: &NextRun) {
+    let rows = [
+        (next.accepted, "texts that a person accepted are written"),
+        (next.drafts, "drafts that are ready are written"),
+        (next.generate, "photos without a text: a model is asked"),
+        (next.retries, "failed photos are tried again"),
+    ];
+    if rows.iter().all(|(count, _)| *count == 0) {
+        text.push_str("The next run has nothing to do, unless the site has new photos.\n");
+        return;
+    }
+    text.push_str("The next run, beside photos that are new on the site:\n");
+    for (count, label) in rows.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = writeln!(text, "  {count:>7}           {label}");
+    }
 }
 
 /// What was spent, by month and model, with a total where a month had several
