@@ -338,8 +338,9 @@ impl Game {
         };
         let run = self.executions;
         let mut world = self.shared.lock();
-        // Whoever only looks keeps nothing of what was seen.
-        if ended == Ended::Well && world.errand != Errand::Look {
+        // Whoever only looks keeps nothing of what was seen, and a run that stops
+        // drops what it was reading.
+        if matches!(execution.code, Some(0 | 3)) && world.errand != Errand::Look {
             world.history.ended_well(run);
         }
         let opened = Ledger::open(&self.workspace.path("state/altfill.db"));

@@ -231,7 +231,9 @@ impl Core {
         };
         let run = self.executions;
         let mut world = self.shared.lock();
-        if well && world.errand != Errand::Look {
+        // A run that stops drops what it was reading.
+        let complete = finished.is_some_and(|finished| finished.why.is_none());
+        if complete && world.errand != Errand::Look {
             world.history.ended_well(run);
         }
         let opened = Ledger::open(&self.state());

@@ -185,6 +185,11 @@ impl Drop for Imagined {
 
 #[async_trait]
 impl Site for Imagined {
+    async fn explain(&self, _photo: Option<PhotoId>) -> Vec<altfill::site::Finding> {
+        // Nobody asks an imagined site how it is described.
+        Vec::new()
+    }
+
     fn traits(&self) -> SiteTraits {
         SiteTraits {
             holds_tag: true,

@@ -242,9 +242,12 @@ impl World {
             self.history.breaks("1, conditional writes", what);
         }
         self.history.arrives(&patch);
+        let shown = patch.shown.as_ref();
+        let read = shown.map_or(String::new(), |shown| shown.stand.alt.clone());
         self.sent.push(Sent {
             photo: id.to_owned(),
-            alt: patch.alt.clone().unwrap_or_default(),
+            // A change of the mark alone leaves the text that was read.
+            alt: patch.alt.clone().unwrap_or(read),
             verified: patch.verified,
             errand: patch.errand.clone(),
         });

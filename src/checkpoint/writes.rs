@@ -244,6 +244,14 @@ fn confirm(
     let confirmed = connection
         .prepare_cached(&sql)?
         .query_row([write.0], stored)?;
+    // What an earlier write of this slot came to can't be seen any more; left
+    // open, it would take this text for somebody else's.
+    connection
+        .prepare_cached(
+            "UPDATE writes SET state = 'void', error = 'overtaken', settled_at = ?3
+             WHERE slot = ?1 AND state = 'intent' AND id < ?2",
+        )?
+        .execute(params![confirmed.slot.0, write.0, at.0])?;
     // After an undo the next run looks afresh: whose the old text is, only the
     // site and policy can tell.
     let (owner, looked_at) = match confirmed.undoes {

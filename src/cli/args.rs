@@ -109,6 +109,8 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  altfill backup altfill-2026-11-21.db\n  \
                             altfill backup \"backups/altfill-$(date +%F).db\"")]
     Backup(Backup),
+    /// Try the site, and show what each line of its description finds
+    Check(Check),
     /// List the models of models.yaml, or try them
     #[command(
         after_help = "Examples:\n  altfill models\n  altfill models --check\n  \
@@ -328,6 +330,13 @@ pub(super) struct Adopt {
     /// Print the summary as one JSON object
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    /// The photo to look at [default: the first that the site lists]
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

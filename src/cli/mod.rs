@@ -4,6 +4,7 @@
 mod adopt;
 mod args;
 mod backup;
+mod check;
 mod completions;
 mod exit;
 mod export;
@@ -76,6 +77,7 @@ async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
         Command::Backup(backup) => backup::backup(&global, backup, output).await,
         Command::Completions(shell) => completions::completions(&shell, output),
         Command::Man(man) => completions::man(&man, output),
+        Command::Check(check) => check::check(&global, check, output).await,
         Command::Models(models) => models::models(&global, &models, output).await,
     }
 }

@@ -1,7 +1,7 @@
 //! From flags to the parts of a run: settings, site, checkpoint, models.
 
 use super::args::{Global, With};
-use super::exit::Exit;
+use super::exit::{Exit, Usage};
 use super::log::{self, Logged};
 use super::output::Output;
 use super::progress::Progress;
@@ -14,7 +14,7 @@ use crate::model::bodies::Bodies;
 use crate::pipeline::{Chain, Finished, Parts, Plan, RunError, Stop, Why};
 use crate::policy::UtcDay;
 use crate::report;
-use crate::site::{self, Site};
+use crate::site::{self, Site, SiteError};
 use anyhow::Context as _;
 use std::future::Future;
 use std::path::PathBuf;
@@ -109,7 +109,8 @@ impl Setup {
             &settings.photo,
             stop.hard().clone(),
             patience,
-        )?;
+        )
+        .map_err(wrong_settings)?;
         Ok(Self {
             settings,
             stop,
@@ -224,6 +225,19 @@ impl Setup {
         let finished = finished?;
         log::finished(&finished);
         Ok(finished)
+    }
+}
+
+/// What can't be opened as it is described is a mistake in the settings, before
+/// anything was sent.
+fn wrong_settings(error: SiteError) -> anyhow::Error {
+    match error {
+        SiteError::Settings(message) => {
+            let hint =
+                "docs/sites tells what describes a site; docs/CONFIGURATION.md has every key";
+            Usage::new(message, hint).into()
+        }
+        other => other.into(),
     }
 }
 

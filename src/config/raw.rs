@@ -239,3 +239,51 @@ impl<'a> RawPhoto<'a> {
         photo
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// The keys in the first column of the tables under a heading.
+    fn documented(heading: &str) -> Vec<String> {
+        let text = include_str!("../../docs/CONFIGURATION.md");
+        let (_, rest) = text.split_once(heading).expect("the heading is there");
+        let section = rest.split("\n##").next().unwrap_or_default();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        let first = rows.filter_map(|line| line.split('|').nth(1));
+        let keys = first.flat_map(|cell| cell.split(',').map(|key| key.trim().trim_matches('`')));
+        keys.map(str::to_owned).collect()
+    }
+
+    type Read = fn(&Table<'_>, &mut Problems);
+
+    #[test]
+    fn every_key_is_documented_and_every_documented_key_is_read() {
+        let source = Source::new(Path::new("pipeline.toml"), String::new());
+        let problems = &mut Problems::default();
+        let tables: [(&str, Read); 4] = [
+            ("\n### [site]\n", |table, problems| {
+                RawSite::read(table, problems);
+            }),
+            ("\n### [context]\n", |table, problems| {
+                RawContext::read(table, problems);
+            }),
+            ("\n### [run]\n", |table, problems| {
+                RawRun::read(table, problems);
+            }),
+            ("\n### [photo]\n", |table, problems| {
+                RawPhoto::read(table, problems);
+            }),
+        ];
+        for (heading, read) in tables {
+            let table = Table::new(&source, "", &[]);
+            read(&table, problems);
+            let mut known = table.asked();
+            let mut told = documented(heading);
+            known.sort_unstable();
+            told.sort_unstable();
+            assert_eq!(told, known, "{heading}");
+        }
+    }
+}

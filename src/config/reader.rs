@@ -117,6 +117,12 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The keys that it was asked for so far.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> Vec<&'static str> {
+        self.asked.borrow().clone()
+    }
+
     fn path(&self, key: &str) -> String {
         if self.name.is_empty() {
             key.to_owned()

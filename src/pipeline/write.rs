@@ -15,8 +15,9 @@ use std::sync::Arc;
 const RESENDS: u32 = 3;
 
 /// How often a write that the site's limits held back is tried again, each time
-/// after a fresh read.
-const HELD_BACK: u32 = 30;
+/// after a fresh read. The waits in between are the site's own pauses of a second
+/// and more, so this is patience for several minutes.
+const HELD_BACK: u32 = 300;
 
 /// Works on one photo whose text may be published; its way ends here.
 pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {

@@ -311,6 +311,13 @@ impl Walk {
             pages: number(list.pages.as_ref(), answer, document),
             next: self.next_page(answer, document),
         };
+        if first && items.is_empty() && page.total.is_some_and(|total| total > 0) {
+            return Err(SiteError::Settings(format!(
+                "{parcel}: the site counts {} photos and shows none of them: the account behind \
+                 the token may not see them",
+                page.total.unwrap_or_default()
+            )));
+        }
         let about = parcel.photo.clone();
         let after = self.progress.after(page);
         after.map_err(|why| SiteError::Settings(format!("{about}: {why}; check site.list")))
@@ -403,7 +410,7 @@ fn next_link(header: &str) -> Option<String> {
 }
 
 /// What a JSON document has, for somebody whose pointer found nothing.
-fn keys_of(document: &Value) -> String {
+pub(super) fn keys_of(document: &Value) -> String {
     match document {
         Value::Object(fields) if !fields.is_empty() => {
             let names: Vec<&str> = fields.keys().take(12).map(String::as_str).collect();

@@ -9,6 +9,7 @@ mod body;
 mod cleaning;
 mod credentials;
 mod description;
+mod explain;
 mod folder;
 mod guard;
 mod html;
@@ -27,6 +28,7 @@ mod rest;
 mod tests;
 
 pub use description::TagChange;
+pub use explain::{Finding, Finds};
 pub use open::open;
 
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
@@ -178,6 +180,10 @@ pub trait Site: Send + Sync {
 
     /// What the site is known to make of a text that is sent.
     fn cleaned(&self, text: &str) -> String;
+
+    /// Tries everything that a run does but writing, on one photo: the named one,
+    /// or the first of the listing. For whoever describes the site.
+    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding>;
 
     /// The requests sent so far, for the summary.
     fn traffic(&self) -> Traffic;

@@ -4,11 +4,12 @@
 use super::api::Api;
 use super::credentials::Credentials;
 use super::description::Meaning;
+use super::explain::explain;
 use super::folder::Folder;
 use super::lister::Lister;
 use super::listing::Listing;
 use super::pixels::UrlPixels;
-use super::{ChangeSet, Extent, Site, SiteError, SiteTraits, Traffic, Written};
+use super::{ChangeSet, Extent, Finding, Site, SiteError, SiteTraits, Traffic, Written};
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -188,6 +189,10 @@ impl Site for RestSite {
 
     fn cleaned(&self, text: &str) -> String {
         self.api.description.cleaned(text)
+    }
+
+    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
+        explain(self, photo).await
     }
 
     fn traffic(&self) -> Traffic {

@@ -126,6 +126,12 @@ fn a_state_file_from_before_keeps_what_it_knows() {
     state
         .execute_batch(
             "DROP TABLE sightings; DROP TABLE failures; DROP INDEX drafts_by_run;
+             DROP INDEX photos_by_owner;
+             ALTER TABLE sites DROP COLUMN listing_mark;
+             ALTER TABLE sites DROP COLUMN listing_key;
+             ALTER TABLE sites DROP COLUMN swept_at;
+             ALTER TABLE photos DROP COLUMN pending;
+             ALTER TABLE photos DROP COLUMN gone;
              ALTER TABLE drafts DROP COLUMN decided_at; PRAGMA user_version = 1;",
         )
         .expect("the first format");

@@ -39,6 +39,8 @@ mod regressions;
 mod reports;
 mod secrets;
 mod shell;
+mod sites_described;
+mod sites_wordpress;
 mod spreadsheet;
 mod status;
 mod terminal;

@@ -1,7 +1,9 @@
 //! Defects that the fault harness found (`examples/torture`), each with the
 //! story that showed it. The seeds are those of the day they were found.
 
-use crate::support::{Act, FakeModel, FakePhoto, FakeSite, PatchReply, When, Workspace};
+use crate::support::{
+    Act, FakeModel, FakePhoto, FakeSite, PatchReply, Reply, When, Workspace, photos,
+};
 use rusqlite::Connection;
 use std::time::Duration;
 
@@ -139,4 +141,32 @@ fn a_state_file_with_a_half_done_transaction_can_be_looked_at() {
     let _ = workspace
         .run(&["--state", killed, "status", "--json"])
         .expect(0);
+}
+
+/// Seed 203862 of the decision core: a write that could not be settled stayed
+/// open while a later one of the same photo was confirmed; the run after that
+/// took the later text for a person's.
+#[test]
+fn a_write_that_was_overtaken_does_not_disown_the_text_that_came_after() {
+    let (site, model, workspace, photo) = story();
+    site.script(When::patch().photo(&photo).times(1), Act::never());
+    let mut running = workspace.spawn(&["run", "--json"]);
+    assert!(running.until(|| {
+        let requests = site.requests();
+        let of_photo = |r: &&crate::support::SiteRequest| r.photo.as_deref() == Some(&photo);
+        let mut patches = requests.iter().filter(of_photo);
+        patches.any(|r| r.method == "PATCH") && site.writes().len() == N - 1
+    }));
+    running.kill();
+    // The image is replaced, so that the next text is another one, and the read
+    // that was to settle the write fails.
+    let file = photos::photo(77, 320, 240, photos::Metadata::None);
+    site.add(&photo, site.photo(&photo).pixels(file));
+    let page = Act::reply(Reply::html(200));
+    site.script(When::get().photo(&photo).times(1), page);
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/written"), 1);
+    let _ = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(owner(&workspace, &photo), "ours");
+    assert!(model.captions().contains(&site.alt(&photo)));
 }

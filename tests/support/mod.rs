@@ -14,6 +14,7 @@
 )]
 
 mod album;
+pub(crate) mod cms;
 pub(crate) mod http;
 pub(crate) mod library;
 pub(crate) mod model;
@@ -22,6 +23,7 @@ pub(crate) mod program;
 pub(crate) mod script;
 pub(crate) mod site;
 pub(crate) mod terminal;
+pub(crate) mod wordpress;
 pub(crate) mod workspace;
 
 pub(crate) use http::{Delivery, Reply, Request};

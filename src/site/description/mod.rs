@@ -169,6 +169,11 @@ impl Description {
         })
     }
 
+    /// What an update sends back of what was read.
+    pub(super) fn echoed(&self) -> &[Pointer] {
+        &self.echoed
+    }
+
     /// Whether an item is an image, by its MIME type; one that doesn't say is.
     pub(super) fn is_image(&self, item: &Value) -> bool {
         let kind = self.fields.mime.text(item);

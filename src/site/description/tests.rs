@@ -290,3 +290,31 @@ fn cleaning_is_declared_or_at_least_trimming() {
     let media = parse(&MEDIA.replace("method = \"POST\"", cleaning)).unwrap();
     assert_eq!(media.cleaned("<b>A</b> lake"), "A lak");
 }
+
+#[test]
+fn every_key_of_a_description_is_documented() {
+    let text = include_str!("../../../docs/CONFIGURATION.md");
+    for table in [
+        "auth", "probe", "list", "read", "update", "fields", "image", "tag", "join", "errors",
+    ] {
+        let heading = format!("#### [site.{table}]\n");
+        let (_, rest) = text
+            .split_once(&heading)
+            .expect("each table has its section");
+        let section = rest.split("\n#").next().unwrap_or_default();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        let first = rows.filter_map(|line| line.split('|').nth(1));
+        let keys = first.flat_map(|cell| cell.split(',').map(|key| key.trim().trim_matches('`')));
+        let mut told: Vec<&str> = keys.collect();
+        // What serde would have accepted in place of a key that nobody knows.
+        let mut whole: Value = toml::from_str(MEDIA).unwrap();
+        let object = json!({"no such key": 1});
+        whole[table] = object;
+        let why = Description::from_value(&whole).unwrap_err().why;
+        let expected = why.split("expected").nth(1).unwrap_or_default();
+        let mut known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        told.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(told, known, "[site.{table}]: {why}");
+    }
+}

@@ -1,0 +1,234 @@
+//! Explains a site to whoever describes it: what each request brought, and what
+//! each pointer found on a real photo.
+
+use super::api::json;
+use super::description::{Pointer, Pointers, Sources};
+use super::lister::keys_of;
+use super::rest::RestSite;
+use super::{Extent, Site, SiteError};
+use crate::archive::{Marking, PhotoId, Reading};
+use futures_util::StreamExt;
+use serde_json::Value;
+
+/// Characters that are shown of a value.
+const SHOWN: usize = 70;
+
+/// One thing that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The key of the settings that it is about, such as `site.list`.
+    pub key: String,
+    /// How it went.
+    pub verdict: Finds,
+    /// What was found, or what is wrong, in a sentence.
+    pub text: String,
+}
+
+/// How something went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finds {
+    /// As it should.
+    Works,
+    /// Nothing is there; that may be right for this photo.
+    Nothing,
+    /// It does not work.
+    Fails,
+}
+
+struct Report(Vec<Finding>);
+
+impl Report {
+    fn add(&mut self, key: &str, verdict: Finds, text: impl Into<String>) {
+        self.0.push(Finding {
+            key: format!("site.{key}"),
+            verdict,
+            text: text.into(),
+        });
+    }
+
+    fn fails(&mut self, key: &str, error: &SiteError) {
+        self.add(key, Finds::Fails, error.to_string());
+    }
+}
+
+/// Tries everything that a run does but writing, on one photo: the named one, or
+/// the first of the listing.
+pub(super) async fn explain(site: &RestSite, photo: Option<PhotoId>) -> Vec<Finding> {
+    let mut report = Report(Vec::new());
+    match site.api.probe().await {
+        None => report.add(
+            "probe",
+            Finds::Nothing,
+            "none is described, so a wrong token may show only when something is written",
+        ),
+        Some(Ok(())) => report.add("probe", Finds::Works, "the credentials are taken"),
+        Some(Err(error)) => {
+            report.fails("probe", &error);
+            return report.0;
+        }
+    }
+    let Some(photo) = chosen(site, photo, &mut report).await else {
+        return report.0;
+    };
+    if let Some(reading) = look(site, &photo, &mut report).await {
+        fetch(site, &photo, &reading, &mut report).await;
+    }
+    report.0
+}
+
+async fn chosen(site: &RestSite, photo: Option<PhotoId>, report: &mut Report) -> Option<PhotoId> {
+    if photo.is_some() {
+        return photo;
+    }
+    match site.list(Extent::All).next().await {
+        Some(Ok(listed)) => {
+            let tells = match listed.reading {
+                Some(_) => "its item tells the alt text, so settled photos need no request each",
+                None => "its item tells no alt text, so each photo is read by itself",
+            };
+            let text = format!("the first photo is {}; {tells}", listed.id);
+            report.add("list", Finds::Works, text);
+            Some(listed.id)
+        }
+        Some(Err(error)) => {
+            report.fails("list", &error);
+            None
+        }
+        None => {
+            report.add("list", Finds::Fails, "it lists no photo at all");
+            None
+        }
+    }
+}
+
+async fn look(site: &RestSite, photo: &PhotoId, report: &mut Report) -> Option<Reading> {
+    let reading = match site.read(photo).await {
+        Ok(reading) => reading,
+        Err(error) => {
+            report.fails("read", &error);
+            return None;
+        }
+    };
+    report.add("read", Finds::Works, format!("{photo} can be read"));
+    let api = &site.api;
+    let parcel = api.reading_parcel(photo).ok()?;
+    let answer = api.courier.exchange(&parcel).await.ok()?;
+    let document = json(&answer).ok()?;
+    let description = &api.description;
+    let item = description.item(&document, &description.read.item)?;
+    let fields = &description.fields;
+    for (key, sources, shown) in [
+        ("fields.alt", &fields.alt, &reading.alt),
+        ("fields.title", &fields.title, &reading.title),
+        ("fields.caption", &fields.caption, &reading.caption),
+        ("fields.album", &fields.album, &reading.album),
+    ] {
+        explain_sources(report, key, sources, shown.as_deref(), &item);
+    }
+    explain_pointers(report, "fields.changed", &fields.changed, &item);
+    explain_pointers(report, "fields.mime", &fields.mime, &item);
+    match (&description.tag, reading.marking) {
+        (None, _) => {
+            let text = "none is described: the checkpoint alone knows which texts are ours";
+            report.add("tag", Finds::Nothing, text);
+        }
+        (Some(tag), Marking::Impossible) => {
+            let text = format!(
+                "this photo has no {}: the checkpoint alone knows whether its text is ours",
+                quoted(&tag.pointer)
+            );
+            report.add("tag", Finds::Nothing, text);
+        }
+        (Some(tag), Marking::Possible) => {
+            let value = tag.pointer.find(&item);
+            let means = match (reading.tag, value) {
+                (Some(tag), _) => format!("which means {}", tag.as_str()),
+                (None, _) => "which means that nobody said".to_owned(),
+            };
+            let value = value.map_or_else(|| "nothing".to_owned(), excerpt);
+            let text = format!("{} is {value}, {means}", quoted(&tag.pointer));
+            report.add("tag", Finds::Works, text);
+        }
+    }
+    for pointer in description.echoed() {
+        let found = pointer.find(&item);
+        let (verdict, text) = match found {
+            Some(value) => (
+                Finds::Works,
+                format!("sends {} back: {}", quoted(pointer), excerpt(value)),
+            ),
+            None => (
+                Finds::Nothing,
+                format!("has nothing at {} to send back", quoted(pointer)),
+            ),
+        };
+        report.add("update.body", verdict, text);
+    }
+    Some(reading)
+}
+
+async fn fetch(site: &RestSite, photo: &PhotoId, reading: &Reading, report: &mut Report) {
+    let from = reading.image.as_deref();
+    match site.pixels(photo, reading).await {
+        Ok(pixels) => {
+            let kind = image::guess_format(&pixels.bytes);
+            let (verdict, kind) = match kind {
+                Ok(kind) => (Finds::Works, kind.to_mime_type()),
+                Err(_) => (Finds::Fails, "no image that altfill knows"),
+            };
+            let from = from.map_or_else(String::new, |from| format!(" from {}", cut(from)));
+            let text = format!("{} bytes of {kind}{from}", pixels.bytes.len());
+            report.add("image", verdict, text);
+        }
+        Err(error) => report.fails("image", &error),
+    }
+}
+
+fn explain_sources(
+    report: &mut Report,
+    key: &str,
+    sources: &Sources,
+    shown: Option<&str>,
+    item: &Value,
+) {
+    let pointers: Vec<String> = sources.pointers().map(quoted).collect();
+    if let Some(text) = shown {
+        let empty = if text.is_empty() { " (empty)" } else { "" };
+        report.add(
+            key,
+            Finds::Works,
+            format!("{}{empty}", cut(&format!("{text:?}"))),
+        );
+    } else if !pointers.is_empty() {
+        explain_nothing(report, key, &pointers.join(" or "), item);
+    }
+}
+
+fn explain_pointers(report: &mut Report, key: &str, pointers: &Pointers, item: &Value) {
+    match pointers.find(item) {
+        Some(value) => report.add(key, Finds::Works, excerpt(value)),
+        None if pointers.0.is_empty() => {}
+        None => explain_nothing(report, key, &pointers.shown(), item),
+    }
+}
+
+fn explain_nothing(report: &mut Report, key: &str, pointers: &str, item: &Value) {
+    let text = format!("nothing at {pointers}{}", keys_of(item));
+    report.add(key, Finds::Nothing, text);
+}
+
+fn quoted(pointer: &Pointer) -> String {
+    format!("\"{}\"", pointer.as_str())
+}
+
+fn excerpt(value: &Value) -> String {
+    cut(&value.to_string())
+}
+
+fn cut(text: &str) -> String {
+    let mut short: String = text.chars().take(SHOWN).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
