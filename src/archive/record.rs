@@ -74,6 +74,8 @@ pub struct Record {
     pub undone: Vec<Recipe>,
     /// A held or rejected draft, and the basis it was made on.
     pub held: Option<(DraftId, String)>,
+    /// A draft that a person accepted and that is still to be written.
+    pub accepted: Option<DraftId>,
     /// Failed tries since the last success.
     pub tries: u32,
     /// When the next try is due.

@@ -40,6 +40,28 @@ pub enum CallOutcome {
     },
 }
 
+/// What calls cost together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spent {
+    /// The sum of all costs that are known.
+    pub cost: Usd,
+    /// Calls whose cost is not known, by model: they are not in the sum.
+    pub unpriced: Vec<(ModelName, u64)>,
+}
+
+/// SQL for what a call is booked at. Between its reply and the judgement of it
+/// (a killed run may leave it there), and while it is on its way, that is its
+/// estimate.
+pub(super) fn booked() -> &'static str {
+    "coalesce(cost, CASE WHEN state IN ('sent', 'answered') THEN estimate END)"
+}
+
+/// SQL for whether a call may have cost something that nobody knows. One that
+/// failed was turned down, and costs nothing where nothing is booked.
+pub(super) fn unpriced() -> &'static str {
+    "state <> 'failed' AND cost IS NULL AND (estimate IS NULL OR state = 'lost')"
+}
+
 /// A stored reply, to be judged.
 #[derive(Clone, Debug)]
 pub struct StoredCall {
@@ -49,6 +71,17 @@ pub struct StoredCall {
     pub model: ModelName,
     /// What it said.
     pub reply: RawReply,
+}
+
+/// What a reply was worth.
+#[derive(Clone, Debug)]
+pub struct Worth {
+    /// Tokens, where the reply counts them.
+    pub usage: Option<Usage>,
+    /// What it cost; `None` where no price is known.
+    pub cost: Option<Usd>,
+    /// The model that really answered, where the reply names it.
+    pub answered: Option<String>,
 }
 
 impl Checkpoint {
@@ -93,26 +126,22 @@ impl Checkpoint {
         .await
     }
 
-    /// Records what a reply was worth: tokens, cost, and who really answered.
-    pub async fn price_call(
-        &self,
-        call: CallId,
-        usage: Option<Usage>,
-        cost: Option<Usd>,
-        answered: Option<String>,
-    ) -> Result<(), CheckpointError> {
+    /// Records what a reply was worth. Where that is not known, the call is booked
+    /// at its estimate. What was booked once stays: prices change.
+    pub async fn price_call(&self, call: CallId, worth: Worth) -> Result<(), CheckpointError> {
         self.verb(move |connection| {
             connection
                 .prepare_cached(
-                    "UPDATE calls SET input_tokens = ?2, output_tokens = ?3, cost = ?4,
-                        model_answered = ?5 WHERE id = ?1",
+                    "UPDATE calls SET input_tokens = ?2, output_tokens = ?3,
+                        cost = coalesce(cost, ?4, estimate), model_answered = ?5
+                     WHERE id = ?1",
                 )?
                 .execute(params![
                     call.0,
-                    usage.map(|usage| usage.input.cast_signed()),
-                    usage.map(|usage| usage.output.cast_signed()),
-                    cost.map(|usd| usd.0),
-                    answered,
+                    worth.usage.map(|usage| usage.input.cast_signed()),
+                    worth.usage.map(|usage| usage.output.cast_signed()),
+                    worth.cost.map(|usd| usd.0),
+                    worth.answered,
                 ])
                 .map(drop)
         })
@@ -137,6 +166,32 @@ impl Checkpoint {
                 )?
                 .execute(params![call.0, state, error, booked])
                 .map(drop)
+        })
+        .await
+    }
+
+    /// What all calls cost that were sent from `from` until before `to`: those
+    /// of every run and every site of this file. One whose reply is not judged
+    /// yet, or still on its way, counts with its estimate.
+    pub async fn spent(&self, from: Moment, to: Moment) -> Result<Spent, CheckpointError> {
+        self.verb(move |connection| {
+            let (cost, unpriced) = (booked(), unpriced());
+            let query = format!(
+                "SELECT model, total({cost}), count(*) FILTER (WHERE {unpriced}) FROM calls
+                 WHERE sent_at >= ?1 AND sent_at < ?2 GROUP BY model ORDER BY model"
+            );
+            let mut spent = Spent::default();
+            let mut statement = connection.prepare(&query)?;
+            let mut rows = statement.query([from.0, to.0])?;
+            while let Some(row) = rows.next()? {
+                spent.cost.0 += row.get::<_, f64>(1)?;
+                let unpriced = row.get::<_, i64>(2)?.cast_unsigned();
+                if unpriced > 0 {
+                    let model = ModelName::new(row.get::<_, String>(0)?);
+                    spent.unpriced.push((model, unpriced));
+                }
+            }
+            Ok(spent)
         })
         .await
     }

@@ -1,12 +1,12 @@
 //! Drafts: captions that are not on the site yet.
 
-use super::{Checkpoint, CheckpointError, SlotRow};
+use super::{Checkpoint, CheckpointError, SlotRow, decisions, photos};
 use crate::archive::{
     Assessment, CallId, DraftId, DraftKey, ModelName, Moment, PixelVersion, Reason, Recipe,
     RunNumber, Verdict,
 };
 use crate::policy::{Found, FoundDraft};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// A draft to be recorded.
 #[derive(Clone, Debug)]
@@ -50,20 +50,28 @@ pub struct StoredDraft {
     pub reasons: Vec<Reason>,
 }
 
+/// A reply that was judged.
+#[derive(Clone, Debug)]
+pub struct JudgedReply {
+    /// What it became.
+    pub draft: NewDraft,
+    /// The basis on which the draft is held; `None` if it is to be written.
+    pub held: Option<String>,
+}
+
+impl StoredDraft {
+    /// Whether a person gave the text, in place of a model.
+    pub fn by_person(&self) -> bool {
+        self.model.is_none() && self.recipe.is_none()
+    }
+}
+
 impl Checkpoint {
     /// What there is for a slot under a key.
     pub async fn find(&self, slot: SlotRow, key: &DraftKey) -> Result<Found, CheckpointError> {
         let key = key.to_string();
         self.verb(move |connection| {
-            let accepted = connection
-                .prepare_cached(
-                    "SELECT id FROM drafts WHERE slot = ?1 AND decision = 'accepted'
-                     AND NOT EXISTS (SELECT 1 FROM writes WHERE writes.draft = drafts.id
-                                     AND writes.state IN ('confirmed', 'undone'))
-                     ORDER BY id DESC LIMIT 1",
-                )?
-                .query_row([slot.0], |row| row.get(0).map(DraftId))
-                .optional()?;
+            let accepted = decisions::accepted(connection, slot)?;
             let rows: Vec<(i64, String, Option<String>)> = connection
                 .prepare_cached(
                     "SELECT id, verdict, decision FROM drafts WHERE slot = ?1 AND key = ?2
@@ -106,33 +114,28 @@ impl Checkpoint {
 
     /// Records a draft; it is durable before it is written anywhere.
     pub async fn record_draft(&self, draft: NewDraft) -> Result<DraftId, CheckpointError> {
+        self.verb(move |connection| insert(connection, &draft))
+            .await
+    }
+
+    /// Records, in one commit, the draft that a reply became and, where it is not
+    /// to be written, that it is held; returns the draft.
+    pub async fn record_judged(&self, judged: JudgedReply) -> Result<StoredDraft, CheckpointError> {
         self.verb(move |connection| {
-            let reasons: Vec<&str> = draft
-                .assessment
-                .reasons
-                .iter()
-                .map(|reason| reason.as_str())
-                .collect();
-            connection
-                .prepare_cached(
-                    "INSERT INTO drafts (slot, call, run, key, recipe, model, pixels, text, verdict,
-                        reasons, made_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                )?
-                .execute(params![
-                    draft.slot.0,
-                    draft.call.map(|call| call.0),
-                    draft.run.0,
-                    draft.key.as_str(),
-                    draft.recipe.as_ref().map(Recipe::as_str),
-                    draft.model.as_ref().map(ModelName::as_str),
-                    draft.pixels.as_ref().map(PixelVersion::as_str),
-                    draft.assessment.text,
-                    draft.assessment.verdict.as_str(),
-                    reasons.join(","),
-                    draft.at.0,
-                ])?;
-            Ok(DraftId(connection.last_insert_rowid()))
+            let draft = judged.draft;
+            let id = insert(connection, &draft)?;
+            if let Some(basis) = &judged.held {
+                photos::hold(connection, draft.slot, id, basis)?;
+            }
+            Ok(StoredDraft {
+                id,
+                recipe: draft.recipe,
+                model: draft.model,
+                pixels: draft.pixels,
+                text: draft.assessment.text,
+                verdict: draft.assessment.verdict,
+                reasons: draft.assessment.reasons,
+            })
         })
         .await
     }
@@ -162,4 +165,33 @@ impl Checkpoint {
         })
         .await
     }
+}
+
+fn insert(connection: &Connection, draft: &NewDraft) -> rusqlite::Result<DraftId> {
+    let reasons: Vec<&str> = draft
+        .assessment
+        .reasons
+        .iter()
+        .map(|reason| reason.as_str())
+        .collect();
+    connection
+        .prepare_cached(
+            "INSERT INTO drafts (slot, call, run, key, recipe, model, pixels, text, verdict,
+                reasons, made_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            draft.slot.0,
+            draft.call.map(|call| call.0),
+            draft.run.0,
+            draft.key.as_str(),
+            draft.recipe.as_ref().map(Recipe::as_str),
+            draft.model.as_ref().map(ModelName::as_str),
+            draft.pixels.as_ref().map(PixelVersion::as_str),
+            draft.assessment.text,
+            draft.assessment.verdict.as_str(),
+            reasons.join(","),
+            draft.at.0,
+        ])?;
+    Ok(DraftId(connection.last_insert_rowid()))
 }

@@ -1,5 +1,6 @@
 //! Opening a state file: what it must be, and for whom.
 
+use super::backup::{read_only, snapshot};
 use super::schema::{self, APPLICATION_ID, KNOWN};
 use super::{Checkpoint, CheckpointError};
 use crate::archive::SiteName;
@@ -27,18 +28,9 @@ pub fn open_scratch_copy(path: &Path, site: &SiteName) -> Result<Checkpoint, Che
     // An empty name is SQLite's own temporary file, removed when closed.
     let mut scratch = Connection::open("").map_err(|source| sql(path, source))?;
     if path.exists() {
-        let original = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(|source| sql(path, source))?;
-        original
-            .busy_timeout(Duration::from_secs(10))
-            .map_err(|source| sql(path, source))?;
+        let original = read_only(path)?;
         check_format(&original, path)?;
-        rusqlite::backup::Backup::new(&original, &mut scratch)
-            .and_then(|backup| backup.run_to_completion(1024, Duration::ZERO, None))
-            .map_err(|source| sql(path, source))?;
+        snapshot(&original, &mut scratch, path)?;
     }
     start(scratch, path, site, Durable::No)
 }
@@ -107,7 +99,7 @@ fn claim(connection: &Connection, path: &Path, site: &SiteName) -> Result<(), Ch
 }
 
 /// The file's format number, 0 for an empty file.
-fn check_format(connection: &Connection, path: &Path) -> Result<i64, CheckpointError> {
+pub(super) fn check_format(connection: &Connection, path: &Path) -> Result<i64, CheckpointError> {
     let number = |pragma: &str| {
         connection
             .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
@@ -155,7 +147,7 @@ fn create(path: &Path) -> Result<(), CheckpointError> {
         .map_err(|source| failed("open", source))
 }
 
-fn sql(path: &Path, source: rusqlite::Error) -> CheckpointError {
+pub(super) fn sql(path: &Path, source: rusqlite::Error) -> CheckpointError {
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => CheckpointError::Foreign(path.to_owned()),
         _ => CheckpointError::Sql {

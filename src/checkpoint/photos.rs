@@ -1,6 +1,6 @@
 //! Photos and slots: what the last look showed, and what is known of a slot.
 
-use super::{Checkpoint, CheckpointError};
+use super::{Checkpoint, CheckpointError, decisions, remember};
 use crate::archive::{
     DraftId, Language, LastLook, Listed, ModelName, Moment, News, OurText, Owner, PhotoId,
     PixelVersion, Reading, Recipe, Record, RunNumber, SlotKind, Tag, WriteId,
@@ -58,6 +58,8 @@ pub struct Failure {
     pub due: Option<Moment>,
     /// Which image it failed with, where that is known.
     pub pixels: Option<PixelVersion>,
+    /// When it failed.
+    pub at: Moment,
 }
 
 impl Checkpoint {
@@ -119,6 +121,7 @@ impl Checkpoint {
     pub async fn note_look(&self, look: Look) -> Result<(), CheckpointError> {
         self.verb(move |connection| {
             let reading = &look.reading;
+            remember::sighting(connection, &look)?;
             connection
                 .prepare_cached(
                     "UPDATE photos SET alt = :alt, tag = :tag, owner = :owner, title = :title,
@@ -153,6 +156,7 @@ impl Checkpoint {
     /// Records a failure of one photo.
     pub async fn note_failure(&self, failure: Failure) -> Result<(), CheckpointError> {
         self.verb(move |connection| {
+            remember::failure(connection, &failure)?;
             connection
                 .prepare_cached(
                     "UPDATE slots SET tries = ?2, due = ?3, parked = ?4, parked_pixels = ?5,
@@ -178,17 +182,25 @@ impl Checkpoint {
         draft: DraftId,
         basis: String,
     ) -> Result<(), CheckpointError> {
-        self.verb(move |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE slots SET held_draft = ?2, held_basis = ?3, tries = 0, due = NULL,
-                        parked = 0, parked_pixels = NULL, last_error = NULL WHERE id = ?1",
-                )?
-                .execute(params![slot.0, draft.0, basis])
-                .map(drop)
-        })
-        .await
+        self.verb(move |connection| hold(connection, slot, draft, &basis))
+            .await
     }
+}
+
+/// Marks a draft as held on a basis.
+pub(super) fn hold(
+    connection: &Connection,
+    slot: SlotRow,
+    draft: DraftId,
+    basis: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE slots SET held_draft = ?2, held_basis = ?3, tries = 0, due = NULL,
+                parked = 0, parked_pixels = NULL, last_error = NULL WHERE id = ?1",
+        )?
+        .execute(params![slot.0, draft.0, basis])
+        .map(drop)
 }
 
 fn admit_one(
@@ -300,6 +312,7 @@ fn load_record(connection: &Connection, slot: SlotRow) -> rusqlite::Result<Recor
                 decorative: row.get(2)?,
                 undone: Vec::new(),
                 held,
+                accepted: None,
                 tries: row.get(5)?,
                 due: row.get::<_, Option<i64>>(6)?.map(Moment),
                 parked,
@@ -307,6 +320,7 @@ fn load_record(connection: &Connection, slot: SlotRow) -> rusqlite::Result<Recor
         })
         .optional()?
         .unwrap_or_default();
+    record.accepted = decisions::accepted(connection, slot)?;
     record.undone = connection
         .prepare_cached(
             "SELECT DISTINCT recipe FROM writes

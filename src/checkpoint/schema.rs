@@ -11,7 +11,7 @@ pub(super) const APPLICATION_ID: i64 = 0x414C_5446;
 
 /// Each entry leads from the format of its index to the next one. Never edited
 /// once released; a change is a new entry.
-const MIGRATIONS: &[&str] = &[FIRST, LISTINGS];
+const MIGRATIONS: &[&str] = &[FIRST, REMEMBERED, LISTINGS, DECIDED];
 
 /// The newest format that this program knows.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -141,6 +141,42 @@ CREATE INDEX writes_by_run ON writes (run);
 CREATE INDEX writes_open ON writes (state) WHERE state = 'intent';
 ";
 
+/// What a photo's history needs beside calls, drafts and writes: the texts that
+/// were seen, and the failures.
+const REMEMBERED: &str = "
+-- What the site showed, each time it was something new.
+CREATE TABLE sightings (
+    id    INTEGER PRIMARY KEY,
+    slot  INTEGER NOT NULL REFERENCES slots,
+    run   INTEGER REFERENCES runs,
+    at    INTEGER NOT NULL,
+    alt   TEXT,
+    tag   TEXT,
+    owner TEXT NOT NULL
+) STRICT;
+CREATE INDEX sightings_by_slot ON sightings (slot);
+CREATE INDEX sightings_by_run ON sightings (run);
+INSERT INTO sightings (slot, run, at, alt, tag, owner)
+    SELECT slots.id, photos.seen_run, photos.looked_at, photos.alt, photos.tag, photos.owner
+    FROM photos JOIN slots ON slots.photo = photos.id
+    WHERE photos.looked_at IS NOT NULL AND photos.owner IS NOT NULL;
+
+-- Failures of one photo. What is known of it now stands in `slots`.
+CREATE TABLE failures (
+    id     INTEGER PRIMARY KEY,
+    slot   INTEGER NOT NULL REFERENCES slots,
+    run    INTEGER REFERENCES runs,
+    at     INTEGER NOT NULL,
+    error  TEXT NOT NULL,
+    tries  INTEGER NOT NULL,
+    parked INTEGER NOT NULL
+) STRICT;
+CREATE INDEX failures_by_slot ON failures (slot);
+CREATE INDEX failures_by_run ON failures (run);
+
+CREATE INDEX drafts_by_run ON drafts (run);
+";
+
 /// Sites that list their own photos: where the last listing can be taken up, and
 /// what it left to do.
 const LISTINGS: &str = "
@@ -150,6 +186,11 @@ ALTER TABLE sites ADD COLUMN swept_at     INTEGER;   -- when all was listed
 ALTER TABLE photos ADD COLUMN pending INTEGER NOT NULL DEFAULT 0; -- listed, not yet looked at
 ALTER TABLE photos ADD COLUMN gone    INTEGER NOT NULL DEFAULT 0; -- the site has it no more
 CREATE INDEX photos_by_owner ON photos (site, owner, photo);
+";
+
+/// When a person decided about a draft: a write that came later has settled it.
+const DECIDED: &str = "
+ALTER TABLE drafts ADD COLUMN decided_at INTEGER;
 ";
 
 /// Brings a database to the newest format; each step is one transaction.

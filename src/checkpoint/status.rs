@@ -1,7 +1,8 @@
 //! What a person asks of the whole archive: coverage, what waits, what it cost.
 
+use super::calls::{booked, unpriced};
 use super::{Checkpoint, CheckpointError};
-use crate::archive::{Language, SlotKind};
+use crate::archive::{Language, Moment, SlotKind};
 use rusqlite::params;
 use serde::Serialize;
 
@@ -32,8 +33,24 @@ pub struct Status {
     pub cleared: u64,
     /// Of the missing: decorative.
     pub decorative: u64,
+    /// What the next nightly run finds to do, as far as this file tells: photos
+    /// that are new on the site come on top.
+    pub next_run: NextRun,
     /// What was spent, by month (UTC) and model.
     pub spent: Vec<ModelSpend>,
+}
+
+/// What the next nightly run finds to do. Counts are photos, each in one field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NextRun {
+    /// Texts that a person accepted or gave: they are written.
+    pub accepted: u64,
+    /// Drafts that are ready: they are written, and cost nothing more.
+    pub drafts: u64,
+    /// Photos without a text, for which a model is asked.
+    pub generate: u64,
+    /// Photos that failed and are due: they are tried again.
+    pub retries: u64,
 }
 
 /// What one model cost in one month.
@@ -43,15 +60,67 @@ pub struct ModelSpend {
     pub month: String,
     /// Its name in `models.yaml`.
     pub model: String,
-    /// Calls that got a reply, or may have been paid for.
+    /// Calls that were sent, whatever came of them.
     pub calls: u64,
     /// Tokens in.
     pub input_tokens: u64,
     /// Tokens out.
     pub output_tokens: u64,
-    /// US dollars; `None` where no price is known.
+    /// US dollars, as far as prices are known; `None` where none is.
     pub cost_usd: Option<f64>,
+    /// Of the calls: those whose cost is not known, and so not in `cost_usd`.
+    pub calls_without_price: u64,
 }
+
+/// How each slot stands: what it lacks, what it has, what keeps it waiting.
+const STANDING: &str = "WITH standing AS (
+    SELECT photos.owner, slots.cleared, slots.decorative, slots.parked, slots.due,
+        photos.owner IS NULL OR photos.owner = 'nobody' AS missing,
+        slots.held_draft IS NOT NULL AS kept_back,
+        EXISTS (SELECT 1 FROM drafts WHERE drafts.id = slots.held_draft
+                AND drafts.decision IS NULL) AS held,
+        EXISTS (SELECT 1 FROM drafts WHERE drafts.slot = slots.id
+                AND drafts.decision = 'accepted'
+                AND NOT EXISTS (SELECT 1 FROM writes WHERE writes.slot = slots.id
+                    AND writes.state IN ('confirmed', 'undone')
+                    AND (writes.draft = drafts.id
+                         OR writes.intended_at >= coalesce(drafts.decided_at, 0)))) AS accepted,
+        EXISTS (SELECT 1 FROM drafts WHERE drafts.slot = slots.id
+                AND drafts.verdict = 'write' AND drafts.decision IS NULL
+                AND NOT EXISTS (SELECT 1 FROM writes WHERE writes.draft = drafts.id
+                                AND writes.state IN ('confirmed', 'undone'))) AS drafted,
+        EXISTS (SELECT 1 FROM writes WHERE writes.slot = slots.id
+                AND writes.state = 'undone')
+        OR EXISTS (SELECT 1 FROM drafts WHERE drafts.slot = slots.id
+                AND drafts.decision = 'rejected') AS declined
+    FROM photos
+    JOIN slots ON slots.photo = photos.id AND slots.kind = ?2 AND slots.language = ?3
+    WHERE photos.site = ?1)";
+
+/// What of that is counted. A photo that was undone or whose draft was rejected
+/// waits for another recipe, which this file can't foresee.
+const COUNTS: &str = "SELECT count(*),
+    count(*) FILTER (WHERE owner = 'person'),
+    count(*) FILTER (WHERE owner = 'ours'),
+    count(*) FILTER (WHERE owner = 'unproven'),
+    count(*) FILTER (WHERE missing),
+    count(*) FILTER (WHERE missing AND NOT kept_back AND (drafted OR accepted)),
+    count(*) FILTER (WHERE missing AND held),
+    count(*) FILTER (WHERE missing AND due IS NOT NULL),
+    count(*) FILTER (WHERE missing AND parked),
+    count(*) FILTER (WHERE missing AND cleared),
+    count(*) FILTER (WHERE missing AND decorative),
+    count(*) FILTER (WHERE accepted AND open AND ready),
+    count(*) FILTER (WHERE missing AND NOT accepted AND open AND ready AND free AND drafted),
+    count(*) FILTER (WHERE missing AND NOT accepted AND open AND free AND NOT drafted
+                     AND NOT declined AND due IS NULL),
+    count(*) FILTER (WHERE missing AND NOT accepted AND open AND free AND NOT drafted
+                     AND NOT declined AND due <= ?4)
+    FROM (SELECT *,
+        NOT (missing AND cleared) AND coalesce(owner, 'nobody') IN ('nobody', 'ours') AS open,
+        NOT parked AND NOT decorative AND NOT kept_back AS free,
+        due IS NULL OR due <= ?4 AS ready
+        FROM standing)";
 
 impl Checkpoint {
     /// The archive as it was last seen.
@@ -59,29 +128,13 @@ impl Checkpoint {
         &self,
         kind: SlotKind,
         language: &Language,
+        now: Moment,
     ) -> Result<Status, CheckpointError> {
         let (site, language) = (self.site.to_string(), language.to_string());
         self.verb(move |connection| {
             let mut status = connection.query_row(
-                "SELECT count(*),
-                    count(*) FILTER (WHERE owner = 'person'),
-                    count(*) FILTER (WHERE owner = 'ours'),
-                    count(*) FILTER (WHERE owner = 'unproven'),
-                    count(*) FILTER (WHERE missing),
-                    count(*) FILTER (WHERE missing AND held_draft IS NULL AND EXISTS (
-                        SELECT 1 FROM drafts WHERE drafts.slot = slots.id
-                        AND (drafts.verdict = 'write' OR drafts.decision = 'accepted')
-                        AND NOT EXISTS (SELECT 1 FROM writes WHERE writes.draft = drafts.id
-                                        AND writes.state IN ('confirmed', 'undone')))),
-                    count(*) FILTER (WHERE missing AND held_draft IS NOT NULL),
-                    count(*) FILTER (WHERE missing AND due IS NOT NULL),
-                    count(*) FILTER (WHERE missing AND parked),
-                    count(*) FILTER (WHERE missing AND cleared),
-                    count(*) FILTER (WHERE missing AND decorative)
-                 FROM (SELECT *, owner IS NULL OR owner = 'nobody' AS missing FROM photos) AS photos
-                 JOIN slots ON slots.photo = photos.id AND slots.kind = ?2 AND slots.language = ?3
-                 WHERE photos.site = ?1",
-                params![site, kind.as_str(), language],
+                &format!("{STANDING} {COUNTS}"),
+                params![site, kind.as_str(), language, now.0],
                 |row| {
                     let count = |index| row.get::<_, i64>(index).map(i64::cast_unsigned);
                     Ok(Status {
@@ -96,6 +149,12 @@ impl Checkpoint {
                         parked: count(8)?,
                         cleared: count(9)?,
                         decorative: count(10)?,
+                        next_run: NextRun {
+                            accepted: count(11)?,
+                            drafts: count(12)?,
+                            generate: count(13)?,
+                            retries: count(14)?,
+                        },
                         ..Status::default()
                     })
                 },
@@ -103,19 +162,21 @@ impl Checkpoint {
             status.held_by_reason = connection
                 .prepare(
                     "SELECT drafts.reasons, count(*) FROM slots
-                     JOIN drafts ON drafts.id = slots.held_draft GROUP BY 1 ORDER BY 2 DESC, 1",
+                     JOIN drafts ON drafts.id = slots.held_draft
+                     WHERE drafts.decision IS NULL GROUP BY 1 ORDER BY 2 DESC, 1",
                 )?
                 .query_map([], |row| {
                     Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
                 })?
                 .collect::<rusqlite::Result<_>>()?;
+            let (cost, unpriced) = (booked(), unpriced());
             status.spent = connection
-                .prepare(
+                .prepare(&format!(
                     "SELECT strftime('%Y-%m', sent_at / 1000, 'unixepoch'), model, count(*),
-                        coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), sum(cost)
-                     FROM calls WHERE state IN ('answered', 'lost', 'failed')
-                     GROUP BY 1, 2 ORDER BY 1 DESC, 2",
-                )?
+                        coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
+                        sum({cost}), count(*) FILTER (WHERE {unpriced})
+                     FROM calls GROUP BY 1, 2 ORDER BY 1 DESC, 2",
+                ))?
                 .query_map([], |row| {
                     Ok(ModelSpend {
                         month: row.get(0)?,
@@ -124,6 +185,7 @@ impl Checkpoint {
                         input_tokens: row.get::<_, i64>(3)?.cast_unsigned(),
                         output_tokens: row.get::<_, i64>(4)?.cast_unsigned(),
                         cost_usd: row.get(5)?,
+                        calls_without_price: row.get::<_, i64>(6)?.cast_unsigned(),
                     })
                 })?
                 .collect::<rusqlite::Result<_>>()?;

@@ -4,6 +4,7 @@ use super::{Checkpoint, CheckpointError, SlotRow};
 use crate::archive::{
     DraftId, ModelName, Moment, Owner, PhotoId, PixelVersion, Recipe, RunNumber, Tag, WriteId,
 };
+use crate::policy::{Landed, landed};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 /// A write about to be sent.
@@ -75,6 +76,25 @@ const TABLES: &str = "writes JOIN slots ON slots.id = writes.slot
     JOIN photos ON photos.id = slots.photo";
 
 impl Checkpoint {
+    /// The models whose texts are, or were, on the site by our doing, by name.
+    pub async fn writers(&self) -> Result<Vec<ModelName>, CheckpointError> {
+        let site = self.site.clone();
+        self.verb(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT DISTINCT writes.model FROM writes
+                     JOIN slots ON slots.id = writes.slot
+                     JOIN photos ON photos.id = slots.photo
+                     WHERE photos.site = ?1 AND writes.model IS NOT NULL ORDER BY 1",
+                )?
+                .query_map([site.as_str()], |row| {
+                    row.get::<_, String>(0).map(ModelName::new)
+                })?
+                .collect()
+        })
+        .await
+    }
+
     /// Records a write before it is sent.
     pub async fn intend(&self, write: NewWrite) -> Result<WriteId, CheckpointError> {
         self.verb(move |connection| insert(connection, &write, "intent"))
@@ -106,6 +126,36 @@ impl Checkpoint {
                 )?
                 .execute(params![write.0, why, at.0])
                 .map(drop)
+        })
+        .await
+    }
+
+    /// Confirms a write that was given up (its text was not on the site when we
+    /// looked) and that landed all the same: a site may still be at work on a
+    /// request whose sender was killed. Only writes newer than our text in force
+    /// count. Returns whether `text` is such a one.
+    pub async fn landed_late(
+        &self,
+        slot: SlotRow,
+        text: String,
+        at: Moment,
+    ) -> Result<bool, CheckpointError> {
+        self.verb(move |connection| {
+            let given_up: Vec<StoredWrite> = connection
+                .prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM {TABLES}
+                     WHERE writes.slot = ?1 AND writes.state = 'void'
+                     AND writes.id > coalesce(slots.write, 0) ORDER BY writes.id DESC"
+                ))?
+                .query_map([slot.0], stored)?
+                .collect::<rusqlite::Result<_>>()?;
+            let late = given_up.into_iter().find(|write| {
+                let became = landed(&write.before.0, &write.sent.0, write.sent.0.trim(), &text);
+                matches!(became, Landed::Exact | Landed::Cleaned)
+            });
+            let Some(late) = late else { return Ok(false) };
+            confirm(connection, late.id, &text, at)?;
+            Ok(true)
         })
         .await
     }
@@ -194,6 +244,14 @@ fn confirm(
     let confirmed = connection
         .prepare_cached(&sql)?
         .query_row([write.0], stored)?;
+    // What an earlier write of this slot came to can't be seen any more; left
+    // open, it would take this text for somebody else's.
+    connection
+        .prepare_cached(
+            "UPDATE writes SET state = 'void', error = 'overtaken', settled_at = ?3
+             WHERE slot = ?1 AND state = 'intent' AND id < ?2",
+        )?
+        .execute(params![confirmed.slot.0, write.0, at.0])?;
     // After an undo the next run looks afresh: whose the old text is, only the
     // site and policy can tell.
     let (owner, looked_at) = match confirmed.undoes {

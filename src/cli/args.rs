@@ -44,6 +44,13 @@ pub(super) struct Global {
     /// Say more: one line per call (-v), requests (-vv)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
+    /// Append what a run does to this file, one JSON object a line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) log_json: Option<PathBuf>,
+    /// Keep every request to a model and its reply in this directory, keys
+    /// masked
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) log_bodies: Option<PathBuf>,
 }
 
 /// What altfill can do.
@@ -66,15 +73,58 @@ pub(super) enum Command {
                             altfill fix holidays/beach --text \"Rex jumps over a wave.\"")]
     Fix(Fix),
     /// Show what is done, waiting, held and parked, and what it cost
+    #[command(after_help = "Examples:\n  altfill status\n  altfill status --json")]
     Status(Status),
+    /// Tell photo by photo how the archive stands, or what a run did
+    #[command(
+        after_help = "Examples:\n  altfill report\n  altfill report --html report.html\n  \
+                            altfill report --run 7 --csv > run-7.csv"
+    )]
+    Report(Report),
+    /// Show all that ever happened to one photo
+    #[command(after_help = "Examples:\n  altfill history holidays/beach\n  \
+                            altfill history holidays/beach --json")]
+    History(History),
     /// Put back what a run changed
+    #[command(after_help = "Examples:\n  altfill undo 7\n  altfill undo 7 --yes --json")]
     Undo(Undo),
     /// Make machine-tagged texts ours (after a lost state file)
+    #[command(
+        after_help = "Examples:\n  altfill adopt\n  altfill adopt --album holidays-2024 --trust-tag"
+    )]
     Adopt(Adopt),
     /// Try the site, and show what each line of its description finds
+    #[command(after_help = "Examples:\n  altfill check\n  altfill check 1204")]
     Check(Check),
+    /// Write drafts into a table, to be decided about in a spreadsheet
+    #[command(after_help = "Examples:\n  altfill export --output held.csv\n  \
+                            altfill export --all --separator semicolon --output drafts.csv\n\n\
+                      In the first column write accept, edit or reject; for edit, put your own\n\
+                      text in place of the draft's. Then: altfill import held.csv")]
+    Export(Export),
+    /// Take in what a person decided about drafts in a spreadsheet
+    #[command(after_help = "Examples:\n  altfill import held.csv\n  \
+                            altfill import held.csv --partial\n\n\
+                      Accepted drafts are written by the next run as machine-made, edited texts\n\
+                      as a person's; rejected drafts are never written.")]
+    Import(Import),
+    /// Copy the state file, even while a run is on
+    #[command(after_help = "Examples:\n  altfill backup altfill-2026-11-21.db\n  \
+                            altfill backup \"backups/altfill-$(date +%F).db\"")]
+    Backup(Backup),
     /// List the models of models.yaml
+    #[command(after_help = "Examples:\n  altfill models\n  altfill models --json")]
     Models(Models),
+    /// Print what a shell needs to complete altfill's commands
+    #[command(after_help = "Examples:\n  \
+                            altfill completions bash > ~/.local/share/bash-completion/completions/altfill\n  \
+                            altfill completions zsh > ~/.zfunc/_altfill\n  \
+                            altfill completions fish > ~/.config/fish/completions/altfill.fish")]
+    Completions(Completions),
+    /// Write the manual pages into a directory
+    #[command(after_help = "Examples:\n  altfill man ~/.local/share/man/man1\n  \
+                            man -l ~/.local/share/man/man1/altfill-run.1")]
+    Man(Man),
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -94,6 +144,9 @@ pub(super) struct Run {
     /// At most so many photos generated or written
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
+    /// Write what became of every photo to this file: .html, .csv or .json
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
     #[command(flatten)]
     pub(super) with: With,
 }
@@ -127,7 +180,7 @@ pub(super) struct Upgrade {
     #[arg(long, value_name = "TIME", value_parser = config::duration)]
     pub(super) older_than: Option<Duration>,
     /// Only texts with a score below this (0 to 1)
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = score)]
     pub(super) below: Option<f64>,
     #[command(flatten)]
     pub(super) run: Run,
@@ -136,7 +189,7 @@ pub(super) struct Upgrade {
 #[derive(Debug, clap::Args)]
 pub(super) struct Fix {
     /// The photo, as album/name
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) id: String,
     /// A hint for the model
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["text", "decorative"])]
@@ -162,6 +215,90 @@ pub(super) struct Status {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Report {
+    /// Of this run instead of the archive
+    #[arg(long, value_name = "N")]
+    pub(super) run: Option<i64>,
+    /// Print JSON
+    #[arg(long, group = "form")]
+    pub(super) json: bool,
+    /// Print CSV, one line a photo
+    #[arg(long, group = "form")]
+    pub(super) csv: bool,
+    /// Write one HTML file that opens from disk
+    #[arg(long, group = "form", value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct History {
+    /// The photo, as album/name
+    #[arg(value_name = "ID")]
+    pub(super) id: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    /// Not only drafts that are held: those that the next run would write, too
+    #[arg(long)]
+    pub(super) all: bool,
+    /// As CSV, the one form there is
+    #[arg(long)]
+    pub(super) csv: bool,
+    /// What stands between cells; semicolon where a comma separates decimals
+    #[arg(long, value_enum, default_value_t = Separator::Comma)]
+    pub(super) separator: Separator,
+    /// Write this new file instead of printing
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// What stands between the cells of a table.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Separator {
+    Comma,
+    Semicolon,
+    Tab,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Import {
+    /// The edited table; - is standard input
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Take in what can be, even if some lines can't
+    #[arg(long)]
+    pub(super) partial: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Backup {
+    /// The new file
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Completions {
+    /// Which shell
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Man {
+    /// Where to; made where it is missing
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -205,6 +342,13 @@ pub(super) struct Models {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+fn score(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|score| (0.0..=1.0).contains(score))
+        .ok_or_else(|| "a score is a number from 0 to 1".to_owned())
 }
 
 #[cfg(test)]

@@ -3,12 +3,19 @@
 
 mod adopt;
 mod args;
+mod backup;
 mod check;
+mod completions;
 mod exit;
+mod export;
 mod fix;
+mod history;
+mod import;
+mod log;
 mod models;
 mod output;
 mod progress;
+mod report;
 mod run;
 mod setup;
 mod signals;
@@ -31,7 +38,10 @@ pub fn main() -> ExitCode {
     // A decoder that panics costs one photo; its message would only alarm.
     crate::photo::hush_decoder_panics();
     let output = Output::new(&args);
-    output.start_logging();
+    if let Err(error) = output.start_logging(&args.global) {
+        output.error(&error);
+        return Exit::of_error(&error).code();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -61,6 +71,13 @@ async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
         Command::Adopt(adopt) => adopt::adopt(&global, adopt, output).await,
         Command::Status(status) => status::status(&global, &status, output).await,
         Command::Check(check) => check::check(&global, check, output).await,
+        Command::Report(report) => report::report(&global, &report, output).await,
+        Command::History(history) => history::history(&global, &history, output).await,
+        Command::Export(export) => export::export(&global, &export, output).await,
+        Command::Import(import) => import::import(&global, &import, output).await,
+        Command::Backup(backup) => backup::backup(&global, backup, output).await,
+        Command::Completions(shell) => completions::completions(&shell, output),
+        Command::Man(man) => completions::man(&man, output),
         Command::Models(models) => models::models(&global, &models, output),
     }
 }

@@ -1,14 +1,20 @@
 //! Where words go: data to stdout, everything for people to stderr, and never
 //! through a bar.
 
-use super::args::Args;
+use super::args::{Args, Global};
 use super::exit::Usage;
+use super::log::{self, LogFile};
 use crate::checkpoint::CheckpointError;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Secrets};
 use crate::pipeline::{Fatal, RunError};
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, PoisonError, RwLock};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +35,8 @@ pub(super) struct Output {
     /// Whether a person watches stderr.
     pub(super) terminal: bool,
     level: tracing::Level,
+    /// What must not be in anything that is said.
+    secrets: Arc<RwLock<Secrets>>,
 }
 
 impl Output {
@@ -54,24 +62,67 @@ impl Output {
             volume,
             terminal,
             level,
+            secrets: Arc::default(),
         }
+    }
+
+    /// From now on these are masked in all that is said and logged. Nothing
+    /// should contain them anyway; this is for what nobody thought of.
+    pub(super) fn keep_secret(&self, secrets: Secrets) {
+        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
+    }
+
+    /// A text without secrets.
+    pub(super) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.secrets
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .mask(text)
     }
 
     pub(super) fn bars(&self) -> &MultiProgress {
         &self.bars
     }
 
-    /// Sends the library's logs to stderr. Quiet unless asked for: what a person
-    /// must know comes as an event.
-    pub(super) fn start_logging(&self) {
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(self.level)
+    /// Sends the library's logs to stderr, and what `--log-json` asks for to its
+    /// file. Stderr is quiet unless asked for: what a person must know comes as
+    /// an event.
+    pub(super) fn start_logging(&self, global: &Global) -> anyhow::Result<()> {
+        let lines = tracing_subscriber::fmt::layer()
             .with_target(false)
             .with_ansi(false)
             .with_writer(self.clone())
-            .finish();
+            .with_filter(
+                Targets::new()
+                    .with_default(self.level)
+                    .with_target(log::TARGET, LevelFilter::OFF),
+            );
+        let file = global.log_json.as_ref().map(|path| {
+            LogFile::open(path, self).map_err(|error| {
+                let message = format!("can't open the log {}: {error}", path.display());
+                Usage::new(message, "check the path given to --log-json")
+            })
+        });
+        let level = if self.volume == Volume::Verbose {
+            LevelFilter::DEBUG
+        } else {
+            LevelFilter::INFO
+        };
+        let objects = file.transpose()?.map(|file| {
+            tracing_subscriber::fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .with_target(false)
+                .with_writer(file)
+                // Other crates log what nobody here has looked at.
+                .with_filter(Targets::new().with_target("altfill", level))
+        });
+        let subscriber = tracing_subscriber::registry().with(lines).with(objects);
         // A second initialisation happens in tests only.
         let _ = tracing::subscriber::set_global_default(subscriber);
+        Ok(())
     }
 
     /// A line of data.
@@ -91,16 +142,29 @@ impl Output {
         }
     }
 
+    /// A line for people, however quiet they want it.
+    pub(super) fn warn(&self, text: &str) {
+        self.line(&format!("warning: {text}"));
+    }
+
     /// What went wrong, and what to do.
     pub(super) fn error(&self, error: &anyhow::Error) {
-        self.line(&format!("error: {error:#}"));
+        let text = format!("{error:#}");
+        log::failed(&text);
+        self.line(&format!("error: {text}"));
         if let Some(hint) = hint(error) {
             self.line(&format!("help: {hint}"));
         }
     }
 
+    /// One of several things that are wrong.
+    pub(super) fn error_line(&self, text: &str) {
+        self.line(text);
+    }
+
     /// What ended a run.
     pub(super) fn fatal(&self, fatal: &Fatal) {
+        log::failed(&fatal.message);
         self.line(&format!("error: {}", fatal.message));
         if let Some(hint) = &fatal.hint {
             self.line(&format!("help: {hint}"));
@@ -109,6 +173,7 @@ impl Output {
 
     fn line(&self, text: &str) {
         // There is nobody left to tell if stderr itself is gone.
+        let text = self.mask(text);
         self.bars.suspend(|| {
             let _ = writeln!(anstream::stderr(), "{text}");
         });
@@ -144,11 +209,15 @@ fn hint(error: &anyhow::Error) -> Option<String> {
 
 /// A log line on its way to stderr, around the bars.
 #[derive(Debug)]
-pub(super) struct LogLine(MultiProgress);
+pub(super) struct LogLine(Output);
 
 impl Write for LogLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| anstream::stderr().write(bytes))
+        let text = String::from_utf8_lossy(bytes);
+        let masked = self.0.mask(&text);
+        let bars = &self.0.bars;
+        bars.suspend(|| anstream::stderr().write_all(masked.as_bytes()))?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -160,6 +229,6 @@ impl<'a> MakeWriter<'a> for Output {
     type Writer = LogLine;
 
     fn make_writer(&'a self) -> Self::Writer {
-        LogLine(self.bars.clone())
+        LogLine(self.clone())
     }
 }

@@ -74,10 +74,10 @@ impl Progress {
         let photo = &settled.photo;
         let mut line = None;
         match &settled.outcome {
-            Outcome::Written { text } => {
+            Outcome::Written { .. } => {
                 state.written += 1;
                 if self.output.volume >= Volume::Verbose {
-                    line = Some(format!("written {photo}: {text}"));
+                    line = Some(format!("written {photo}"));
                 }
             }
             Outcome::Waiting { text } => {
@@ -171,6 +171,8 @@ impl Observer for Progress {
             }
             Event::Listed(count) => self.photos.set_length(*count),
             Event::Called {
+                call,
+                outcome,
                 model,
                 photo,
                 took,
@@ -189,10 +191,13 @@ impl Observer for Progress {
                         |usage| format!("{}+{} tokens", usage.input, usage.output),
                     );
                     let cost = cost.map_or_else(|| "no price".to_owned(), |cost| cost.to_string());
-                    let end = problem.as_deref().unwrap_or("ok");
-                    let ms = took.as_millis();
+                    let end = match problem {
+                        Some(problem) => format!("{outcome}: {problem}"),
+                        None => (*outcome).to_owned(),
+                    };
+                    let (call, ms) = (call.0, took.as_millis());
                     self.output.say(&format!(
-                        "call    {about}: {model}, {ms} ms, {tokens}, {cost}: {end}"
+                        "call {call:<5} {model}, {about}, {ms} ms, {tokens}, {cost}, {end}"
                     ));
                 }
             }

@@ -1,8 +1,9 @@
 //! `altfill run` and `altfill upgrade`.
 
 use super::args::{self, Global};
-use super::exit::Exit;
+use super::exit::{Exit, Usage};
 use super::output::Output;
+use super::report;
 use super::setup::{Access, Setup};
 use crate::archive::{Mode, ModelName, Moment, PhotoId};
 use crate::pipeline::{self, Action, Plan};
@@ -36,7 +37,12 @@ async fn carry_out(
     args: args::Run,
     output: &Output,
 ) -> anyhow::Result<Exit> {
+    let file = args.report.as_deref().map(report::File::by_extension);
+    let file = file.transpose()?;
     let setup = Setup::new(global, Some(&args.with), output).await?;
+    if let Some(from) = &narrow.from {
+        check_writer(&setup, from).await?;
+    }
     let action = match (args.dry, args.preview) {
         (true, _) => Action::DryRun,
         (false, true) => Action::Preview,
@@ -55,7 +61,31 @@ async fn carry_out(
         limit: args.limit,
         ..Plan::new(mode, &setup.settings)
     };
+    if let Some(file) = file {
+        return report::carry_out(&setup, plan, access, (args.with.json, output), &file).await;
+    }
     setup
         .carry_out(plan, access, args.with.json, output, pipeline::run)
         .await
+}
+
+/// Refuses a model of which there is no text, before a mistyped name looks like
+/// an archive that is up to date.
+async fn check_writer(setup: &Setup, from: &ModelName) -> anyhow::Result<()> {
+    let (checkpoint, _) = setup.state(Access::Look)?;
+    let writers = checkpoint.writers().await?;
+    if writers.contains(from) {
+        return Ok(());
+    }
+    let names: Vec<&str> = writers.iter().map(ModelName::as_str).collect();
+    let hint = if names.is_empty() {
+        "there are no texts of ours yet; `altfill run` makes them".to_owned()
+    } else {
+        format!("our texts here are by {}", names.join(", "))
+    };
+    Err(Usage::new(
+        format!("--from {from}: no text of ours is by this model"),
+        &hint,
+    )
+    .into())
 }

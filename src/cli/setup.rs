@@ -2,14 +2,17 @@
 
 use super::args::{Global, With};
 use super::exit::{Exit, Usage};
+use super::log::{self, Logged};
 use super::output::Output;
 use super::progress::Progress;
 use super::signals;
-use crate::archive::SiteName;
+use crate::archive::{Moment, SiteName};
 use crate::checkpoint::{self, Checkpoint, Lock};
-use crate::config::{self, Environment, Manifest, Overrides, PixelSource, Preset, Settings};
+use crate::config::{self, Environment, Manifest, Needs, Overrides, PixelSource, Preset, Settings};
 use crate::demo::{self, EmbeddedArchive};
+use crate::model::bodies::Bodies;
 use crate::pipeline::{Chain, Finished, Parts, Plan, RunError, Stop, Why};
+use crate::policy::UtcDay;
 use crate::report;
 use crate::site::{self, Site, SiteError};
 use anyhow::Context as _;
@@ -22,6 +25,8 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     pub(super) stop: Stop,
     pub(super) site: Arc<dyn Site>,
+    /// What `--log-bodies` asks for.
+    bodies: Option<Arc<Bodies>>,
     /// Dropping it stops the embedded archive's server.
     embedded: Option<EmbeddedArchive>,
 }
@@ -35,13 +40,25 @@ pub(super) enum Access {
     Look,
 }
 
-/// The settings alone, for commands that need no site.
+/// The settings alone, for commands that need no site: its token, its list of
+/// photos and its images may be missing.
 pub(super) fn settings(
     global: &Global,
     with: Option<&With>,
     output: &Output,
 ) -> anyhow::Result<Settings> {
+    settings_with(Needs::Name, global, with, output)
+}
+
+/// The settings, checked for what a command needs.
+pub(super) fn settings_with(
+    needs: Needs,
+    global: &Global,
+    with: Option<&With>,
+    output: &Output,
+) -> anyhow::Result<Settings> {
     let overrides = Overrides {
+        needs,
         config: global.config.clone(),
         model: with.and_then(|with| with.model.clone()),
         models: global.models.clone(),
@@ -52,6 +69,7 @@ pub(super) fn settings(
         deadline: with.and_then(|with| with.deadline),
     };
     let settings = config::load(&overrides, Environment::capture())?;
+    output.keep_secret(settings.secrets());
     for warning in &settings.warnings {
         output.say(&format!("warning: {warning}"));
     }
@@ -65,11 +83,14 @@ impl Setup {
         with: Option<&With>,
         output: &Output,
     ) -> anyhow::Result<Self> {
-        Self::with_settings(settings(global, with, output)?, output).await
+        let settings = settings_with(Needs::Site, global, with, output)?;
+        Self::with_settings(settings, global, output).await
     }
 
+    /// Connects to the site of settings that were checked for it.
     pub(super) async fn with_settings(
         mut settings: Settings,
+        global: &Global,
         output: &Output,
     ) -> anyhow::Result<Self> {
         let stop = Stop::default();
@@ -78,6 +99,10 @@ impl Setup {
             Preset::Embedded => Some(start_embedded(&mut settings, output).await?),
             _ => None,
         };
+        // The embedded archive has a token of its own.
+        let secrets = settings.secrets();
+        output.keep_secret(secrets.clone());
+        let bodies = global.log_bodies.clone();
         let patience = settings.run.outage_patience;
         let site = site::open(
             &settings.site,
@@ -90,6 +115,7 @@ impl Setup {
             settings,
             stop,
             site,
+            bodies: bodies.map(|directory| Arc::new(Bodies::new(directory, secrets))),
             embedded,
         })
     }
@@ -137,6 +163,27 @@ impl Setup {
         Ok(Exit::of(&finished))
     }
 
+    /// A limit for the day can't count what nobody knows the cost of; whoever
+    /// relies on it should know.
+    async fn tell_uncounted(&self, checkpoint: &Checkpoint, output: &Output) -> anyhow::Result<()> {
+        if self.settings.run.max_cost_per_day.is_none() {
+            return Ok(());
+        }
+        let today = UtcDay::of(Moment::now());
+        let spent = checkpoint.spent(today.start(), today.end()).await?;
+        let models = &self.settings.models;
+        for (model, calls) in spent.unpriced {
+            // What runs on the owner's machines has no price, and needs none.
+            if models.get(&model).is_none_or(|entry| entry.cloud) {
+                output.say(&format!(
+                    "warning: {calls} calls of today to {model} have no known cost, so \
+                     run.max_cost_per_day can't count them"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Runs something that takes parts, watched by bars.
     pub(super) async fn execute<F>(
         &self,
@@ -160,6 +207,9 @@ impl Setup {
             Chain::empty()
         };
         let (checkpoint, _lock) = self.state(access)?;
+        if asks_models && access == Access::Record {
+            self.tell_uncounted(&checkpoint, output).await?;
+        }
         let progress = Arc::new(Progress::new(output));
         let finished = job(Parts {
             plan,
@@ -167,11 +217,14 @@ impl Setup {
             checkpoint,
             chain: Arc::new(chain),
             stop: self.stop.clone(),
-            observer: Arc::clone(&progress) as Arc<dyn crate::pipeline::Observer>,
+            observer: Arc::new(Logged(Arc::clone(&progress))),
+            bodies: self.bodies.clone(),
         })
         .await;
         progress.finish();
-        Ok(finished?)
+        let finished = finished?;
+        log::finished(&finished);
+        Ok(finished)
     }
 }
 

@@ -4,8 +4,9 @@ use super::args::{self, Global};
 use super::exit::Exit;
 use super::output::Output;
 use super::setup::{scratch, settings};
-use crate::archive::SlotKind;
-use crate::report;
+use crate::archive::{Moment, SlotKind};
+use crate::policy::UtcDay;
+use crate::report::{self, Today};
 
 /// Runs shown.
 const RUNS: usize = 5;
@@ -17,12 +18,20 @@ pub(super) async fn status(
 ) -> anyhow::Result<Exit> {
     let settings = settings(global, None, output)?;
     let checkpoint = scratch(&settings)?;
-    let status = checkpoint.status(SlotKind::Alt, &settings.language).await?;
+    let status = checkpoint
+        .status(SlotKind::Alt, &settings.language, Moment::now())
+        .await?;
+    let today = UtcDay::of(Moment::now());
+    let today = Today {
+        day: today,
+        spent: checkpoint.spent(today.start(), today.end()).await?,
+        limit: settings.run.max_cost_per_day,
+    };
     let runs = checkpoint.last_runs(RUNS).await?;
     let text = if args.json {
-        report::json::status(&status, &runs)
+        report::json::status(&status, &today, &runs)
     } else {
-        report::terminal::status(&settings.site.name, &status, &runs)
+        report::terminal::status(&settings.site.name, &status, &today, &runs)
     };
     output.data(&text)?;
     Ok(Exit::Done)

@@ -3,8 +3,9 @@
 use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
-use super::setup::{Access, Setup, scratch, settings};
+use super::setup::{Access, Setup, scratch, settings_with};
 use crate::archive::{Mode, RunNumber};
+use crate::config::Needs;
 use crate::pipeline::{self, Plan};
 
 /// Changes shown before a person confirms.
@@ -15,7 +16,7 @@ pub(super) async fn undo(
     args: args::Undo,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let settings = settings(global, None, output)?;
+    let settings = settings_with(Needs::Site, global, None, output)?;
     let target = RunNumber(args.run);
     let checkpoint = scratch(&settings)?;
     let Some(run) = checkpoint.run(target).await? else {
@@ -60,7 +61,7 @@ pub(super) async fn undo(
             return Ok(Exit::Done);
         }
     }
-    let setup = Setup::with_settings(settings, output).await?;
+    let setup = Setup::with_settings(settings, global, output).await?;
     let plan = Plan::new(Mode::Undo, &setup.settings);
     let job = async |parts| pipeline::undo(parts, target).await;
     setup

@@ -26,6 +26,7 @@ pub(super) struct Connection {
     pub(super) base_url: Option<Url>,
     pub(super) api_key_env: Option<String>,
     pub(super) api_key: Option<SecretString>,
+    pub(super) key_variables: Vec<String>,
 }
 
 /// Reads the keys of an entry that say how to reach its model.
@@ -93,7 +94,8 @@ impl<'a> ConnectionReader<'_, 'a> {
             self.refuse_local_cloud(deployment.as_ref(), server, problems);
             return None;
         }
-        let key = self.key(variable.as_ref(), own_server, problems)?;
+        let names = key_variables(variable.as_ref(), own_server);
+        let key = self.key(variable.as_ref(), &names, problems)?;
         Some(Connection {
             facts,
             dialect,
@@ -101,6 +103,7 @@ impl<'a> ConnectionReader<'_, 'a> {
             base_url: base,
             api_key_env: key.0,
             api_key: key.1,
+            key_variables: names,
         })
     }
 
@@ -152,25 +155,19 @@ impl<'a> ConnectionReader<'_, 'a> {
         None
     }
 
-    /// The variable of the key, and the key. A provider's usual key goes to the
-    /// provider's own servers only; another address gets the one that the
-    /// entry names, or none.
+    /// The variable of the key, and the key.
     fn key(
         &self,
         variable: Option<&Given<'a, String>>,
-        own_server: Option<&ProviderFacts>,
+        names: &[String],
         problems: &mut Problems,
     ) -> Option<(Option<String>, Option<SecretString>)> {
-        let names: Vec<&str> = match variable {
-            Some(given) => vec![given.value.as_str()],
-            None => own_server.map_or(Vec::new(), |server| server.key_variables.to_vec()),
-        };
         if names.is_empty() {
             return Some((None, None));
         }
         let set = names
             .iter()
-            .find_map(|name| Some((*name, self.environment.get(name)?)));
+            .find_map(|name| Some((name, self.environment.get(name)?)));
         let Some((name, text)) = set else {
             if let Some(given) = variable
                 && !is_variable_name(&given.value)
@@ -193,6 +190,25 @@ impl<'a> ConnectionReader<'_, 'a> {
                 None
             }
         }
+    }
+}
+
+/// The variables that may hold the key. A provider's usual key goes to the
+/// provider's own servers only; another address gets the one that the entry
+/// names, or none.
+fn key_variables(
+    variable: Option<&Given<'_, String>>,
+    own_server: Option<&ProviderFacts>,
+) -> Vec<String> {
+    match variable {
+        Some(given) => vec![given.value.clone()],
+        None => own_server.map_or(Vec::new(), |server| {
+            server
+                .key_variables
+                .iter()
+                .map(ToString::to_string)
+                .collect()
+        }),
     }
 }
 

@@ -187,6 +187,8 @@ impl<'a> EntryReader<'a> {
             base_url: connection.base_url,
             api_key_env: connection.api_key_env,
             api_key: connection.api_key,
+            key_variables: connection.key_variables,
+            withheld: BTreeSet::new(),
             prompt,
             max_tokens: sampling.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
             settings,

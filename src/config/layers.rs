@@ -32,6 +32,20 @@ pub struct Overrides {
     pub deadline: Option<Duration>,
     /// `--concurrency`: model calls in flight.
     pub concurrency: Option<usize>,
+    /// What the command needs of the site.
+    pub needs: Needs,
+}
+
+/// What a command needs of the site that the settings describe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Needs {
+    /// The site itself: its token, its list of photos, its images.
+    #[default]
+    Site,
+    /// Only its name, because the command looks at nothing but the state file
+    /// or the models. A token that is not set, or a list that is not there, is
+    /// no problem then.
+    Name,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -225,6 +239,11 @@ impl Common<'_> {
         RunSettings {
             concurrency: self.concurrency,
             max_cost: self.max_cost,
+            max_cost_per_day: raw
+                .max_cost_per_day
+                .clone()
+                .and_then(|cost| cost.within(bounds::MAX_COST, f64::to_string, problems))
+                .map(Usd),
             deadline: self.deadline,
             drain,
             outage_patience,

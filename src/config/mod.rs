@@ -20,6 +20,7 @@ mod quantities;
 mod raw;
 mod reader;
 mod resolve;
+mod secrets;
 mod settings;
 mod site;
 mod source;
@@ -32,10 +33,11 @@ mod tests;
 
 pub use environment::{Environment, VARIABLES, Variable};
 pub use error::{ConfigError, Problem, Spot};
-pub use layers::Overrides;
+pub use layers::{Needs, Overrides};
 pub use models::{Dialect, ImageSettings, ModelEntry, ModelLimits, Models, Price, Provider};
 pub use quantities::{duration, duration_text};
 pub use resolve::load;
+pub use secrets::Secrets;
 pub use settings::{
     ContextPolicy, Manifest, PhotoLimits, PixelSource, Preset, RunSettings, Settings, SiteSettings,
 };

@@ -68,6 +68,11 @@ pub struct ModelEntry {
     pub api_key_env: Option<String>,
     /// The key, where that variable is set.
     pub api_key: Option<SecretString>,
+    /// All variables that may hold its key, set or not.
+    pub key_variables: Vec<String>,
+    /// Variables with secrets of others (the site's token, other models' keys):
+    /// a program started for [`Provider::Command`] does not get them.
+    pub withheld: BTreeSet<String>,
     /// The entry's own prompt; `None` means the built-in one.
     pub prompt: Option<String>,
     /// Cap on output tokens; always sent.
@@ -107,6 +112,24 @@ impl ModelEntry {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// Says for each entry which variables hold secrets of others: the site's token
+/// and the keys of all other entries. What an entry names itself is its own.
+pub(super) fn withhold(models: &mut Models, token: Option<&str>) {
+    let secrets: BTreeSet<String> = models
+        .values()
+        .flat_map(|entry| entry.key_variables.iter().cloned())
+        .chain(token.map(str::to_owned))
+        .collect();
+    for entry in models.values_mut() {
+        let own = &entry.key_variables;
+        entry.withheld = secrets
+            .iter()
+            .filter(|name| !own.contains(name))
+            .cloned()
+            .collect();
     }
 }
 

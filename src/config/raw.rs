@@ -30,6 +30,8 @@ pub(super) struct RawSite<'a> {
     pub(super) token_file: Option<Given<'a, String>>,
     pub(super) manifest: Option<Given<'a, String>>,
     pub(super) pixels: Option<RawPixels<'a>>,
+    pub(super) thumbnail: Option<Given<'a, String>>,
+    pub(super) page: Option<Given<'a, String>>,
     pub(super) concurrency: Option<Given<'a, u64>>,
     pub(super) requests_per_second: Option<Given<'a, f64>>,
     pub(super) recheck: Option<Given<'a, Duration>>,
@@ -67,6 +69,7 @@ pub(super) struct RawContext<'a> {
 pub(super) struct RawRun<'a> {
     pub(super) concurrency: Option<Given<'a, u64>>,
     pub(super) max_cost: Option<Given<'a, f64>>,
+    pub(super) max_cost_per_day: Option<Given<'a, f64>>,
     pub(super) deadline: Option<Given<'a, Duration>>,
     pub(super) drain: Option<Given<'a, Duration>>,
     pub(super) outage_patience: Option<Given<'a, Duration>>,
@@ -118,7 +121,16 @@ fn wrong_table(key: &str) -> Option<String> {
             ][..],
         ),
         ("context", &["album", "title", "caption", "notes"]),
-        ("run", &["concurrency", "max_cost", "deadline", "max_tries"]),
+        (
+            "run",
+            &[
+                "concurrency",
+                "max_cost",
+                "max_cost_per_day",
+                "deadline",
+                "max_tries",
+            ],
+        ),
     ];
     let (home, _) = homes.into_iter().find(|(_, keys)| keys.contains(&key))?;
     Some(format!("`{key}` belongs under [{home}]"))
@@ -135,6 +147,8 @@ impl<'a> RawSite<'a> {
             token_file: table.text("token_file", problems),
             manifest: table.text("manifest", problems),
             pixels: RawPixels::read(table, problems),
+            thumbnail: table.text("thumbnail", problems),
+            page: table.text("page", problems),
             concurrency: table.whole("concurrency", problems),
             requests_per_second: table.number("requests_per_second", problems),
             recheck: table.duration("recheck", problems),
@@ -201,6 +215,7 @@ impl<'a> RawRun<'a> {
         let run = Self {
             concurrency: table.whole("concurrency", problems),
             max_cost: table.number("max_cost", problems),
+            max_cost_per_day: table.number("max_cost_per_day", problems),
             deadline: table.duration("deadline", problems),
             drain: table.duration("drain", problems),
             outage_patience: table.duration("outage_patience", problems),

@@ -148,7 +148,11 @@ impl<'a> Table<'a> {
 
     /// The value of a key as it stands; null counts as absent.
     pub(super) fn node(&self, key: &'static str) -> Option<Given<'a, &'a Value>> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
+        drop(asked);
         let field = self.fields.iter().find(|field| field.name == key)?;
         match &field.node.value {
             Value::Nothing => None,

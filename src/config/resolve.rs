@@ -7,8 +7,8 @@ use super::raw::{RawContext, RawPhoto, RawSettings};
 use super::reader::{Given, Origin, did_you_mean};
 use super::source::Source;
 use super::tree::Place;
-use super::{ContextPolicy, Models, PhotoLimits, Settings, entries, site};
-use crate::archive::{ContextField, ModelName, Usd};
+use super::{ContextPolicy, Models, PhotoLimits, RunSettings, Settings, entries, site};
+use crate::archive::{ContextField, ModelName};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -48,12 +48,22 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     };
     let common = layers.common(&raw);
     let models_file = models_file(&common.models)?;
-    let models = entries::read(&models_file, &environment, &mut problems);
-    let site = site::resolve(&raw.site, &environment, directory, &mut problems);
+    let mut models = entries::read(&models_file, &environment, &mut problems);
+    if let Some(models) = &mut models {
+        let token = raw.site.token_env.as_ref();
+        super::models::withhold(models, token.map(|given| given.value.as_str()));
+    }
+    let parts = site::Parts {
+        raw: &raw.site,
+        environment: &environment,
+        directory,
+        needs: overrides.needs,
+    };
+    let site = site::resolve(&parts, &mut problems);
     let chain = chain(&common, models.as_ref(), &models_file, &mut problems);
     let run = common.run(&raw.run, &mut problems);
     let photo = photo(raw.photo, &mut problems);
-    unpriced(&chain, models.as_ref(), run.max_cost, &mut problems);
+    unpriced(&chain, models.as_ref(), &run, &mut problems);
     problems.into_result()?;
 
     let mut warnings = environment.unknown();
@@ -192,21 +202,32 @@ fn chain(
 fn unpriced(
     chain: &[ModelName],
     models: Option<&Models>,
-    max_cost: Option<Usd>,
+    run: &RunSettings,
     problems: &mut Problems,
 ) {
-    let Some((models, max_cost)) = models.zip(max_cost) else {
+    let limits = [
+        ("a run may", "run.max_cost", run.max_cost),
+        (
+            "a day's runs may",
+            "run.max_cost_per_day",
+            run.max_cost_per_day,
+        ),
+    ];
+    let limit = limits
+        .into_iter()
+        .find_map(|(who, key, limit)| Some((who, key, limit?)));
+    let Some((models, (who, key, limit))) = models.zip(limit) else {
         return;
     };
     for entry in chain.iter().filter_map(|name| models.get(name)) {
         if entry.cloud && entry.price.is_none() {
             let message = format!(
-                "a run may cost at most {max_cost}, but the cloud model `{}` has no price",
+                "{who} cost at most {limit}, but the cloud model `{}` has no price",
                 entry.name
             );
             let hint = format!(
                 "give `{}` a price in models.yaml (US dollars per million tokens), or remove \
-                 `run.max_cost`",
+                 `{key}`",
                 entry.name
             );
             problems.add_general(Remark::new(message).hint(hint));

@@ -113,6 +113,11 @@ pub struct SiteSettings {
     pub manifest: Option<Manifest>,
     /// Where pixels come from.
     pub pixels: PixelSource,
+    /// Where reports find a small image of a photo, as a URL template like that
+    /// of `pixels`.
+    pub thumbnail: Option<String>,
+    /// Where reports find the page of a photo, as a URL template.
+    pub page: Option<String>,
     /// Site requests in flight.
     pub concurrency: usize,
     /// Site requests a second; `None` means no limit.
@@ -161,6 +166,8 @@ pub struct RunSettings {
     pub concurrency: usize,
     /// What a run may cost at most.
     pub max_cost: Option<Usd>,
+    /// What all runs of one calendar day (UTC) may cost together at most.
+    pub max_cost_per_day: Option<Usd>,
     /// How long a run may take, from its start.
     pub deadline: Option<Duration>,
     /// How long replies in flight are awaited once a run stops.

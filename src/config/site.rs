@@ -3,7 +3,7 @@
 use super::addresses::{base_url, credential, is_exposed, pixel_template};
 use super::environment::Environment;
 use super::error::{Problems, Remark};
-use super::layers::{count, length};
+use super::layers::{Needs, count, length};
 use super::raw::{RawPixels, RawSite};
 use super::reader::{Given, Origin, did_you_mean};
 use super::source::is_variable_name;
@@ -35,17 +35,8 @@ pub(super) struct Resolved {
 }
 
 /// Checks `[site]`; `None` means that a problem was noted.
-pub(super) fn resolve(
-    raw: &RawSite<'_>,
-    environment: &Environment,
-    directory: &Path,
-    problems: &mut Problems,
-) -> Option<Resolved> {
-    let parts = Parts {
-        raw,
-        environment,
-        directory,
-    };
+pub(super) fn resolve(parts: &Parts<'_>, problems: &mut Problems) -> Option<Resolved> {
+    let raw = parts.raw;
     let preset = match &raw.preset {
         Some(given) => preset(given, problems)?,
         None => Preset::Album,
@@ -69,6 +60,8 @@ pub(super) fn resolve(
     if let Some(recheck) = &raw.recheck {
         settings.recheck = length(recheck.clone(), RECHECK, problems)?;
     }
+    settings.thumbnail = link(raw.thumbnail.as_ref(), problems);
+    settings.page = link(raw.page.as_ref(), problems);
     if let Some(sweep) = &raw.sweep {
         settings.sweep = length(sweep.clone(), RECHECK, problems)?;
     }
@@ -76,6 +69,16 @@ pub(super) fn resolve(
         settings.timeout = length(timeout.clone(), TIMEOUT, problems)?;
     }
     Some(resolved)
+}
+
+/// A template for links in reports; one that can't work is noted and left out.
+fn link(given: Option<&Given<'_, String>>, problems: &mut Problems) -> Option<String> {
+    let given = given?;
+    if let Err(what) = pixel_template(&given.value) {
+        given.refuse(problems, what);
+        return None;
+    }
+    Some(given.value.clone())
 }
 
 fn preset(given: &Given<'_, String>, problems: &mut Problems) -> Option<Preset> {
@@ -101,10 +104,11 @@ fn site_name(given: &Given<'_, String>, problems: &mut Problems) -> Option<SiteN
 }
 
 /// What every preset is made from.
-struct Parts<'p> {
-    raw: &'p RawSite<'p>,
-    environment: &'p Environment,
-    directory: &'p Path,
+pub(super) struct Parts<'p> {
+    pub(super) raw: &'p RawSite<'p>,
+    pub(super) environment: &'p Environment,
+    pub(super) directory: &'p Path,
+    pub(super) needs: Needs,
 }
 
 impl Parts<'_> {
@@ -142,10 +146,17 @@ impl Parts<'_> {
     fn remote(&self, preset: Preset, problems: &mut Problems) -> Option<Resolved> {
         // All of it is looked at before giving up, to name all problems at once.
         let url = self.base_url(problems);
-        let pixels = self.pixels(preset, problems);
-        let manifest = self.manifest(preset, problems);
+        let (pixels, manifest, token) = match self.needs {
+            Needs::Site => (
+                self.pixels(preset, problems),
+                self.manifest(preset, problems),
+                self.token(problems),
+            ),
+            // Not even checked: a command that never talks to the site is
+            // not to be stopped by what only the site needs.
+            Needs::Name => (Some(self.pixels_as_written()), Ok(None), Ok(None)),
+        };
         let described = self.described(problems);
-        let token = self.token(problems);
         let url = url?;
         let name = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -185,6 +196,17 @@ impl Parts<'_> {
         );
         problems.add_general(remark);
         None
+    }
+
+    /// Where a report may link to, if it is there; it fetches nothing.
+    fn pixels_as_written(&self) -> PixelSource {
+        match &self.raw.pixels {
+            Some(RawPixels::Url(given)) if pixel_template(&given.value).is_ok() => {
+                PixelSource::Url(given.value.clone())
+            }
+            Some(RawPixels::Dir(given)) => PixelSource::Dir(self.directory.join(&given.value)),
+            _ => PixelSource::Url(String::new()),
+        }
     }
 
     /// The keys that describe the site's API. What they say is checked where it
@@ -386,6 +408,8 @@ fn defaults(name: SiteName) -> SiteSettings {
         token_from: None,
         manifest: None,
         pixels: PixelSource::Url(String::new()),
+        thumbnail: None,
+        page: None,
         concurrency: 4,
         requests_per_second: None,
         recheck: Duration::from_secs(7 * 86_400),

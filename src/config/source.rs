@@ -163,7 +163,12 @@ fn without_secrets(line: &str) -> String {
     });
     static USERINFO: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"://[^/\s"']*@"#).expect("the expression is valid"));
+    // A query is where some services take their key.
+    static QUERY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?P<address>://[^\s"'?]*\?)[^\s"']+"#).expect("the expression is valid")
+    });
     let line = USERINFO.replace_all(line, "://***@");
+    let line = QUERY.replace_all(&line, "${address}***");
     let masked = NAMED.replace_all(&line, |found: &Captures<'_>| {
         let value = found["value"].trim_matches(['"', '\'']);
         if harmless(&found["name"], value) {
@@ -218,6 +223,10 @@ mod tests {
             (
                 "base_url = \"https://me:pw@example.org\"",
                 "base_url = \"https://***@example.org\"",
+            ),
+            (
+                "base_url: https://h/v1?key=abc&x=1 # y",
+                "base_url: https://h/v1?*** # y",
             ),
             (
                 "site = { token = 'x y', a = 1 }",

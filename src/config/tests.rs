@@ -257,6 +257,7 @@ fn every_key_that_the_shipped_file_only_mentions_is_a_real_one() {
     // What is shown as a default is one.
     let unlimited = RunSettings {
         max_cost: None,
+        max_cost_per_day: None,
         deadline: None,
         ..shown.run
     };
@@ -599,11 +600,56 @@ fn site_values_that_make_no_sense_are_refused_where_they_stand() {
             &text,
             &[
                 "pipeline.toml, line 3, column ",
-                &format!("3 | {line}"),
+                // A query may hold a key, and is not shown.
+                &format!("3 | {}", line.replace("?a=1", "?***")),
                 expected,
             ],
         );
     }
+}
+
+#[test]
+fn a_command_that_needs_only_the_sites_name_needs_nothing_else_of_it() {
+    let mut scratch = Scratch::new(&album("token_env = \"NOT_SET\"")).no_variables();
+    scratch = scratch.without("photos.txt");
+    scratch.overrides.needs = Needs::Name;
+    let site = scratch.settings().site;
+    assert_eq!(site.name.as_str(), "example.org");
+    assert!(site.token.is_none() && site.manifest.is_none());
+}
+
+#[test]
+fn a_limit_for_the_day_needs_prices_as_one_for_the_run_does() {
+    for key in ["max_cost", "max_cost_per_day"] {
+        let models = "a:\n  provider: openai\n  model: x\n  api_key_env: KEY\n";
+        let settings =
+            format!("model = \"a\"\n[site]\npreset = \"embedded\"\n[run]\n{key} = 2.5\n");
+        let text = Scratch::new(&settings)
+            .file("models.yaml", models)
+            .refusal();
+        assert_all(&text, &["$2.50", "`a` has no price", &format!("run.{key}")]);
+    }
+    let settings = Scratch::new(&format!("{EMBEDDED}[run]\nmax_cost_per_day = 2.5\n")).settings();
+    assert_eq!(settings.run.max_cost_per_day, Some(Usd(2.5)));
+}
+
+#[test]
+fn a_known_key_is_named_once() {
+    let models = "a:\n  provider: openai\n  model: x\n  prise: {input: 1, output: 2}\n";
+    let text = Scratch::new(EMBEDDED).file("models.yaml", models).refusal();
+    assert_eq!(text.matches("price,").count(), 1, "{text}");
+}
+
+#[test]
+fn a_program_is_not_to_have_the_secrets_of_others() {
+    let models = "p:\n  command: [p, \"{image}\"]\n  api_key_env: MINE\n\
+                  a:\n  provider: gemini\n  model: x\n\
+                  b:\n  provider: openai\n  model: x\n  api_key_env: MINE\n";
+    let scratch = Scratch::new(&album("token_env = \"SITE_TOKEN\"").replace("embedded", "p"));
+    let settings = scratch.file("models.yaml", models).settings();
+    let entry = &settings.models[&crate::archive::ModelName::new("p")];
+    let withheld: Vec<&str> = entry.withheld.iter().map(String::as_str).collect();
+    assert_eq!(withheld, ["GEMINI_API_KEY", "GOOGLE_API_KEY", "SITE_TOKEN"]);
 }
 
 #[test]

@@ -2,17 +2,19 @@
 //! as a private temporary file, the caption on its standard output.
 //!
 //! In every argument `{image}` becomes the path of the JPEG and `{prompt}` the
-//! whole text. The program inherits the environment, since many need their own
-//! keys there, and its working directory. A call record keeps exit code, output
+//! whole text. The program inherits the environment and the working directory,
+//! but not the secrets of others: neither the site's token nor the keys of other
+//! models. The key that its own entry names in `api_key_env` reaches it, from a
+//! `.env` file too. A call record keeps exit code, output
 //! and the end of the error output as JSON, so that it can be judged again.
 
 use super::ending::text;
 use super::fault::one_line;
-use super::process::{self, Ended, Failed};
+use super::process::{self, Ended, Failed, Surroundings};
 use super::tokens::Estimator;
-use super::{Conversation, Model, ModelError};
+use super::{Conversation, Model, ModelError, bodies};
 use crate::archive::{Ending, Finish, Jpeg, RawReply, Reply, Unanswered, Usage};
-use crate::config::ModelEntry;
+use crate::config::{ModelEntry, Secrets};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -34,6 +36,7 @@ pub(super) struct Command {
     program: String,
     arguments: Vec<String>,
     timeout: Duration,
+    environment: Surroundings,
     estimator: Estimator,
     entry: String,
 }
@@ -53,7 +56,13 @@ impl Command {
         {
             tracing::warn!(model = %entry.name, "no argument of its command contains {{image}}, so it can't see the photo");
         }
+        let key = super::http::key(entry)?;
+        let environment = Surroundings {
+            withheld: entry.withheld.iter().cloned().collect(),
+            key: entry.api_key_env.clone().zip(key),
+        };
         Ok(Self {
+            environment,
             program: program.clone(),
             arguments: arguments.to_vec(),
             timeout: entry.limits.timeout,
@@ -125,15 +134,23 @@ impl Model for Command {
             .collect();
         // The file lives until here, whether the program ends, is killed, or
         // nobody waits for it any longer.
-        match process::run(&self.program, &arguments, self.timeout).await {
-            Ok(ended) => Ok(record(&ended)),
-            Err(Failed::Start(error)) => Ok(record(&not_started(&error))),
+        bodies::request(|| json!({"program": self.program, "arguments": arguments})).await;
+        let ended = process::run(&self.program, &arguments, &self.environment, self.timeout).await;
+        let reply = match ended {
+            Ok(ended) => Ok(record(&ended, &self.environment)),
+            Err(Failed::Start(error)) => Ok(record(&not_started(&error), &self.environment)),
             Err(Failed::TooSlow) => Err(Unanswered::Lost(format!(
                 "{} took longer than {} s and was killed",
                 self.program,
                 self.timeout.as_secs_f64()
             ))),
-        }
+        };
+        bodies::replied(|| match &reply {
+            Ok(raw) => serde_json::from_str(&raw.body).unwrap_or_default(),
+            Err(why) => json!({"error": why.to_string()}),
+        })
+        .await;
+        reply
     }
 
     fn judge(&self, reply: &RawReply) -> Ending {
@@ -184,9 +201,14 @@ fn fill(argument: &str, image: &str, prompt: &str) -> String {
     filled + rest
 }
 
-fn record(ended: &Ended) -> RawReply {
+/// The record of a call. A program may print its key, in a complaint about it
+/// for instance; what is kept must not have it.
+fn record(ended: &Ended, environment: &Surroundings) -> RawReply {
+    let secrets = Secrets::new(environment.key.iter().map(|(_, key)| key));
     let mut body = json!({
-        "exit": ended.exit, "stdout": ended.stdout, "stderr": ended.stderr,
+        "exit": ended.exit,
+        "stdout": secrets.mask(&ended.stdout),
+        "stderr": secrets.mask(&ended.stderr),
     });
     if let Some(signal) = ended.signal {
         body["signal"] = signal.into();

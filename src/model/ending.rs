@@ -118,6 +118,13 @@ impl Who {
         ))
     }
 
+    /// Prompt and image are more than the model takes at once.
+    pub(super) fn too_long(told: &str) -> Ending {
+        Ending::Photo(format!(
+            "{told}; a smaller image or a larger context (`num_ctx`) may help"
+        ))
+    }
+
     /// The ending that the wording alone gives away, whatever the provider:
     /// `None` where it gives nothing away.
     pub(super) fn by_words(&self, status: u16, fault: &Fault) -> Option<Ending> {
@@ -132,8 +139,7 @@ impl Who {
             return None;
         }
         if fault.says(TOO_LONG) {
-            let told = format!("{told}; a smaller image or a larger context (`num_ctx`) may help");
-            return Some(Ending::Photo(told));
+            return Some(Self::too_long(&told));
         }
         if fault.says(PICTURE) {
             return Some(Ending::Photo(told));

@@ -1,12 +1,12 @@
 //! The one way in which requests reach a model over HTTP: one attempt, no
 //! redirects, the whole reply or none, and no key in anything that is kept.
 
-use super::ModelError;
+use super::{ModelError, bodies};
 use crate::archive::{RawReply, Unanswered};
-use crate::config::ModelEntry;
+use crate::config::{ModelEntry, Secrets};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::error::Error;
 use std::sync::Once;
 use std::time::Duration;
@@ -49,7 +49,8 @@ pub(super) struct Endpoint {
     client: reqwest::Client,
     url: Url,
     headers: HeaderMap,
-    key: Option<SecretString>,
+    /// Its key, which must not be in what is kept.
+    secrets: Secrets,
     timeout: Duration,
     /// What a person can do when nothing answers.
     hint: &'static str,
@@ -83,7 +84,7 @@ impl Endpoint {
             client,
             url,
             headers,
-            key,
+            secrets: Secrets::new(&key),
             timeout,
             hint: "",
         })
@@ -105,6 +106,15 @@ impl Endpoint {
 
     /// Posts one request, once, and reads the whole reply.
     pub(super) async fn post(&self, body: &Value) -> Result<RawReply, Unanswered> {
+        bodies::request(|| bodies::http_request(&self.url, &self.headers, body)).await;
+        let reply = self.exchange(body).await;
+        if let Err(why) = &reply {
+            bodies::replied(|| json!({"error": why.to_string()})).await;
+        }
+        reply
+    }
+
+    async fn exchange(&self, body: &Value) -> Result<RawReply, Unanswered> {
         let request = self
             .client
             .post(self.url.clone())
@@ -113,7 +123,7 @@ impl Endpoint {
             .body(body.to_string());
         let mut response = request.send().await.map_err(|error| self.failed(error))?;
         let status = response.status().as_u16();
-        let headers = kept(response.headers());
+        let all_headers = response.headers().clone();
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(error))? {
             if bytes.len() + chunk.len() > LONGEST_BODY {
@@ -125,21 +135,17 @@ impl Endpoint {
             }
             bytes.extend_from_slice(&chunk);
         }
+        // Some servers echo the key in an error; what is kept must not have it.
+        let body = self
+            .secrets
+            .mask(&String::from_utf8_lossy(&bytes))
+            .into_owned();
+        bodies::replied(|| bodies::http_reply(status, &all_headers, &body)).await;
         Ok(RawReply {
             status,
-            headers,
-            body: self.without_key(String::from_utf8_lossy(&bytes).into_owned()),
+            headers: kept(&all_headers, &self.secrets),
+            body,
         })
-    }
-
-    /// Some servers echo the key in an error; what is kept must not have it.
-    fn without_key(&self, body: String) -> String {
-        match &self.key {
-            Some(key) if body.contains(key.expose_secret()) => {
-                body.replace(key.expose_secret(), "***")
-            }
-            _ => body,
-        }
     }
 
     fn failed(&self, error: reqwest::Error) -> Unanswered {
@@ -162,7 +168,8 @@ impl Endpoint {
     }
 }
 
-fn key(entry: &ModelEntry) -> Result<Option<SecretString>, ModelError> {
+/// The key of an entry that needs one.
+pub(super) fn key(entry: &ModelEntry) -> Result<Option<SecretString>, ModelError> {
     let given = entry.api_key.as_ref().map(|key| key.expose_secret().trim());
     match (given, &entry.api_key_env) {
         (Some(key), _) if !key.is_empty() => Ok(Some(key.to_owned().into())),
@@ -211,14 +218,17 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+fn kept(headers: &HeaderMap, secrets: &Secrets) -> Vec<(String, String)> {
     headers
         .iter()
         .filter(|(name, _)| {
             let name = name.as_str();
             KEPT.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         })
-        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .filter_map(|(name, value)| {
+            let value = secrets.mask(value.to_str().ok()?).into_owned();
+            Some((name.to_string(), value))
+        })
         .collect()
 }
 
@@ -246,7 +256,6 @@ mod tests {
     use super::*;
     use crate::config::Provider;
     use crate::model::testing::entry;
-    use serde_json::json;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 

@@ -2,6 +2,7 @@
 //! format, and all HTTP to models.
 
 mod anthropic;
+pub mod bodies;
 mod chat;
 mod command;
 mod embedded;
@@ -9,6 +10,7 @@ mod ending;
 mod fault;
 mod gemini;
 mod http;
+mod identity;
 mod ollama;
 mod openai;
 mod process;
@@ -20,6 +22,7 @@ mod testing;
 mod tokens;
 mod wait;
 
+pub use identity::is_another_model;
 pub use prompt::{PROMPT_VERSION, Prompt, conversation, prompt, prompt_fingerprint};
 pub use recipe::settings_fingerprint;
 pub use tokens::estimate;

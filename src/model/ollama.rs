@@ -190,7 +190,8 @@ fn refused(who: &Who, status: u16, fault: &Fault, reply: &RawReply) -> Ending {
         "invalid think value",
         "invalid format",
     ];
-    if status != 404 && fault.says(&wrong_setting) {
+    // "failed to decode WebP image: invalid format" is about one photo.
+    if status != 404 && fault.says(&wrong_setting) && !fault.says(&["image"]) {
         return who.bad_setting(&told);
     }
     if fault.says(&["invalid model name"]) || (fault.says(&["model"]) && fault.says(&["not found"]))

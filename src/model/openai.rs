@@ -45,9 +45,11 @@ const BAD_PICTURE: &[&str] = &[
     "empty_image_file",
     "image_content_policy_violation",
     "content_policy_violation",
-    "context_length_exceeded",
-    "exceed_context_size_error",
 ];
+
+/// Codes that say that prompt and image are too long together (OpenAI's and
+/// llama.cpp's).
+const TOO_LONG: &[&str] = &["context_length_exceeded", "exceed_context_size_error"];
 
 /// Codes that blame a setting.
 const BAD_SETTING: &[&str] = &[
@@ -240,11 +242,18 @@ impl Judge {
         if fault.is(BAD_PICTURE) {
             return Ending::Photo(told);
         }
+        if fault.is(TOO_LONG) {
+            return Who::too_long(&told);
+        }
         if fault.is(BAD_SETTING) && !blames_message(fault) {
             return who.bad_setting(&told);
         }
         if fault.is(&["model_not_found", "invalid_model"]) || fault.says(&["no models loaded"]) {
             return who.unknown_model(&told, fault);
+        }
+        // LM Studio says so under status 200.
+        if fault.says(&["unexpected endpoint or method"]) {
+            return who.wrong_address(&told);
         }
         if status == 403 && self.dialect == Dialect::OpenRouter {
             // Moderation flagged this input; a bad key is 401 there.

@@ -3,12 +3,15 @@
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use secrecy::{ExposeSecret, SecretString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 
 /// The longest output that is taken; a caption has a few hundred bytes.
 const LONGEST_OUTPUT: usize = 1024 * 1024;
@@ -45,6 +48,16 @@ pub(super) enum Failed {
     TooSlow,
 }
 
+/// What a program's environment has more or less than our own.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// Variables that it does not get.
+    pub(super) withheld: Vec<String>,
+    /// A variable that it does get, whether we have it in our environment or
+    /// from somewhere else.
+    pub(super) key: Option<(String, SecretString)>,
+}
+
 /// The process group of a running program: killed as a whole when this is
 /// dropped, unless the program has ended by then.
 struct Group(Option<Pid>);
@@ -69,9 +82,17 @@ impl Drop for Group {
 pub(super) async fn run(
     program: &str,
     arguments: &[String],
+    surroundings: &Surroundings,
     timeout: Duration,
 ) -> Result<Ended, Failed> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    for name in &surroundings.withheld {
+        command.env_remove(name);
+    }
+    if let Some((name, key)) = &surroundings.key {
+        command.env(name, key.expose_secret());
+    }
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -97,21 +118,24 @@ async fn finish(child: &mut Child, group: &mut Group) -> io::Result<Ended> {
     let stdout = child.stdout.take().expect("stdout is piped");
     let stderr = child.stderr.take().expect("stderr is piped");
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut overflowed = false;
+    let overflowed = AtomicBool::new(false);
+    let too_much = Notify::new();
     let status = {
+        let reading = async {
+            if !read_all(stdout, &mut output).await {
+                overflowed.store(true, Ordering::Relaxed);
+                too_much.notify_one();
+            }
+        };
         let mut pipes = Box::pin(async {
-            tokio::join!(read_all(stdout, &mut output), read_end(stderr, &mut errors)).0
+            tokio::join!(reading, read_end(stderr, &mut errors));
         });
         let mut open = true;
         let status = loop {
             tokio::select! {
-                fits = &mut pipes, if open => {
-                    open = false;
-                    if !fits {
-                        overflowed = true;
-                        group.kill();
-                    }
-                }
+                () = &mut pipes, if open => open = false,
+                // Its error output may stay open, so this doesn't wait for it.
+                () = too_much.notified() => group.kill(),
                 status = child.wait() => break status?,
             }
         };
@@ -128,7 +152,7 @@ async fn finish(child: &mut Child, group: &mut Group) -> io::Result<Ended> {
         signal: status.signal(),
         stdout: text(output),
         stderr: text(errors),
-        overflowed,
+        overflowed: overflowed.into_inner(),
     })
 }
 

@@ -57,6 +57,8 @@ pub(super) fn entry(provider: Provider) -> ModelEntry {
         base_url: None,
         api_key_env: (!no_key).then(|| "TEST_KEY".to_owned()),
         api_key: (!no_key).then(|| "sk-secret".to_owned().into()),
+        key_variables: Vec::new(),
+        withheld: BTreeSet::new(),
         prompt: None,
         max_tokens: 300,
         settings: BTreeMap::new(),

@@ -2,10 +2,11 @@
 //! of the reply replace all of this afterwards.
 //!
 //! Images follow the providers' own documents where they say how (OpenAI's and
-//! Anthropic's vision guides, Gemini's media-resolution guide); what is said of
-//! Pixtral comes from those who host it, and the rest is an approximation,
-//! marked as such. Unknown models get a cautious figure. Text counts as four
-//! characters a token, other scripts than ASCII as one; output as its cap.
+//! Anthropic's vision guides, Gemini's image and media-resolution guides,
+//! Mistral's tokenizer library); the rest is an approximation, marked as such.
+//! Unknown models get a cautious figure. Text counts as four characters a token,
+//! other scripts than ASCII as one; output as its cap. `tests/it/estimates.rs`
+//! and `docs/models.md` say what was checked against what.
 
 use super::settings::output_cap;
 use super::{Conversation, Part};
@@ -49,14 +50,21 @@ impl Estimator {
         if self.provider == Provider::Embedded {
             return Usage::default();
         }
-        let system = conversation.system.as_deref().map_or(0, text_tokens);
-        let parts = conversation.turns.iter().flat_map(|turn| &turn.parts);
-        let input = parts.map(|part| match part {
-            Part::Text(text) => text_tokens(text),
-            Part::Image(image) => self.image_tokens(image),
-        });
+        let mut text = conversation.system.as_deref().map_or(0, text_tokens);
+        let mut images = 0;
+        for part in conversation.turns.iter().flat_map(|turn| &turn.parts) {
+            match part {
+                Part::Text(words) => text += text_tokens(words),
+                Part::Image(image) => images += self.image_tokens(image),
+            }
+        }
+        if self.model.starts_with("claude") && Claude::of(&self.model).is_recent() {
+            // Their tokenizer makes up to 1.35 tokens of one of their
+            // predecessors' (Anthropic's guide for moving to Opus 4.7).
+            text = (text * 27).div_ceil(20);
+        }
         Usage {
-            input: system + input.sum::<u64>(),
+            input: text + images,
             output: u64::from(self.cap),
         }
     }
@@ -73,7 +81,7 @@ impl Estimator {
             (Provider::Anthropic, _) => size.anthropic(Claude::of(model)),
             (Provider::Gemini, _) => size.gemini(model, self.resolution.as_deref()),
             (Provider::OpenAi, Dialect::OpenAi) => size.openai(model, detail),
-            (Provider::OpenAi, Dialect::Mistral) => size.pixtral(),
+            (Provider::OpenAi, Dialect::Mistral) => size.mistral(model),
             _ => size.by_name(model, detail),
         }
     }
@@ -237,9 +245,10 @@ impl Size {
         base + tile * self.fit_long(2048).fit_short(768).patches(512)
     }
 
-    /// Gemini 3 takes a fixed number per resolution. Gemini 2.5 adds crops to
-    /// its 256 for high and by default ("pan and scan", up to about 2048): the
-    /// number of crops is not documented and taken as tiles of 768 pixels.
+    /// Gemini 3 takes a fixed number per resolution. Older ones take 258 for a
+    /// picture within 384 pixels; larger ones are cut into tiles of so much
+    /// each, whose edge is about two thirds of the shorter side (Gemini's image
+    /// guide). A lower media resolution replaces that.
     fn gemini(self, model: &str, resolution: Option<&str>) -> u64 {
         let resolution = resolution.unwrap_or_default();
         let older = model.contains("gemini-2") || model.contains("gemini-1");
@@ -250,14 +259,30 @@ impl Size {
             (false, _) => 1120,
             (true, "low") => 64,
             (true, "medium") => 256,
-            (true, _) => (256 * (1 + self.patches(768))).min(2048),
+            (true, _) => 258 * self.gemini_tiles(),
         }
     }
 
-    /// About one token per 16 × 16 pixels within 1024 pixels, as those who host
-    /// Pixtral say; newer Mistral models merge patches and use fewer.
-    fn pixtral(self) -> u64 {
-        self.fit_long(1024).patches(16)
+    fn gemini_tiles(self) -> u64 {
+        if self.width.max(self.height) <= 384 {
+            return 1;
+        }
+        let edge = (self.width.min(self.height) * 2 / 3).max(1);
+        // "Pan and scan" goes up to about 2048 tokens.
+        self.patches(edge).min(8)
+    }
+
+    /// One token per patch, one more to end each row (Mistral's tokenizer
+    /// library, `ImageEncoder`). Pixtral's patches have 16 pixels, within 1024;
+    /// those of all later models 28, within 1540.
+    fn mistral(self, model: &str) -> u64 {
+        let (longest, patch) = if model.starts_with("pixtral") {
+            (1024, 16)
+        } else {
+            (1540, 28)
+        };
+        let fitted = self.fit_long(longest);
+        (fitted.width.div_ceil(patch) + 1) * fitted.height.div_ceil(patch)
     }
 
     /// Local and relayed models, by what their id gives away. Approximations:
@@ -271,8 +296,8 @@ impl Size {
             self.gemini(model, None)
         } else if model.starts_with("gpt-") || openai_reasons(model) {
             self.openai(model, detail)
-        } else if model.starts_with("pixtral") {
-            self.pixtral()
+        } else if MISTRALS.iter().any(|name| model.starts_with(name)) {
+            self.mistral(model)
         } else if model.starts_with("gemma3") || model.starts_with("gemma-3") {
             256
         } else if model.starts_with("llava") {
@@ -282,6 +307,9 @@ impl Size {
         }
     }
 }
+
+/// Models of Mistral's that see, under the names that other servers give them.
+const MISTRALS: [&str; 4] = ["pixtral", "mistral-", "ministral", "magistral"];
 
 /// Base and price per tile of the models that count in tiles.
 fn tile_prices(model: &str) -> Option<(u64, u64)> {
@@ -395,7 +423,7 @@ mod tests {
             ("gemini-3-pro", Some("ultra_high"), 2240),
             ("gemini-2.5-flash", Some("low"), 64),
             ("gemini-2.5-flash", Some("medium"), 256),
-            ("gemini-2.5-flash", None, 768),
+            ("gemini-2.5-flash", None, 4 * 258),
         ] {
             let entry = model(Provider::Gemini, id, resolution);
             assert_eq!(tokens(&entry, 1024, 768), expected, "{id} {resolution:?}");
@@ -407,18 +435,23 @@ mod tests {
         entry.model = "gemini-3-flash".to_owned();
         assert_eq!(tokens(&entry, 1024, 768), 280);
         let panorama = model(Provider::Gemini, "gemini-2.5-pro", None);
-        assert_eq!(tokens(&panorama, 8000, 6000), 2048);
+        assert_eq!(tokens(&panorama, 8000, 600), 8 * 258);
+        assert_eq!(tokens(&panorama, 960, 540), 6 * 258);
+        assert_eq!(tokens(&panorama, 384, 200), 258);
     }
 
     #[test]
     fn others_are_approximated() {
         let mut pixtral = model(Provider::OpenAi, "pixtral-12b", None);
         pixtral.dialect = Dialect::Mistral;
-        assert_eq!(tokens(&pixtral, 1024, 768), 64 * 48);
-        assert_eq!(tokens(&pixtral, 2048, 1536), 64 * 48);
+        assert_eq!(tokens(&pixtral, 1024, 768), 65 * 48);
+        assert_eq!(tokens(&pixtral, 2048, 1536), 65 * 48);
+        pixtral.model = "mistral-medium-latest".to_owned();
+        assert_eq!(tokens(&pixtral, 1024, 768), 38 * 28);
         for (id, expected) in [
             ("qwen2.5vl:7b", 37 * 28),
             ("gemma3:12b", 256),
+            ("mistral-small3.1:24b", 38 * 28),
             ("llava:13b", 2880),
             ("whatever", 37 * 28),
         ] {

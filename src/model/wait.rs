@@ -15,13 +15,46 @@ pub(super) fn moment(reply: &RawReply) -> SystemTime {
         .unwrap_or_else(SystemTime::now)
 }
 
-/// The wait that the headers of a reply ask for.
+/// The wait that a reply asks for. What it says in words comes before the resets
+/// in its headers, which may tell when the whole limit is free again.
 pub(super) fn asked(reply: &RawReply) -> Option<Duration> {
     let now = moment(reply);
     retry::retry_after(|name| reply.header(name), now)
+        .or_else(|| in_words(&reply.body))
         .or_else(|| openai_reset(reply))
         .or_else(|| anthropic_reset(reply, now))
         .or_else(|| plain_reset(reply, now))
+}
+
+/// "Please try again in 6m0s" (OpenAI, Groq), "Please retry after 26 seconds"
+/// (Azure), "Please retry in 39.5s" (Gemini).
+fn in_words(body: &str) -> Option<Duration> {
+    // Errors are short, and who knows what a long body is.
+    let front: String = body.chars().take(4000).collect();
+    let text = front.to_lowercase();
+    [
+        "try again in ",
+        "try again after ",
+        "retry in ",
+        "retry after ",
+    ]
+    .into_iter()
+    .find_map(|phrase| {
+        let (_, rest) = text.split_once(phrase)?;
+        let mut words = rest.split(|c: char| c.is_whitespace() || "\"\\,;!<".contains(c));
+        let number = words.next()?.trim_end_matches('.');
+        if let Some(wait) = retry::unit_duration(number) {
+            return Some(wait);
+        }
+        let letter = match words.next()?.trim_end_matches('.') {
+            "ms" | "millisecond" | "milliseconds" => "ms",
+            "s" | "sec" | "second" | "seconds" => "s",
+            "min" | "minute" | "minutes" => "m",
+            "hour" | "hours" => "h",
+            _ => return None,
+        };
+        retry::unit_duration(&format!("{number}{letter}"))
+    })
 }
 
 /// `x-ratelimit-reset-{requests,tokens}` as durations such as `6m0s`. Of both
@@ -125,6 +158,25 @@ mod tests {
         ];
         assert_eq!(wait(&headers), Some(20.0));
         assert_eq!(wait(&headers[..2]), None);
+    }
+
+    #[test]
+    fn waits_are_read_out_of_words() {
+        let s = |seconds| Some(Duration::from_secs_f64(seconds));
+        for (words, expected) in [
+            ("Please try again in 6m0s.", s(360.0)),
+            (r#"{"message":"Try again in 1.5s"}"#, s(1.5)),
+            ("please retry after 26 seconds.", s(26.0)),
+            ("Retry in 300 ms", s(0.3)),
+            ("try again in 2 hours", s(7200.0)),
+            ("Please try again later.", None),
+            ("retry after some time", None),
+            ("retry after", None),
+            ("retry after ", None),
+            ("try again in -3 seconds", None),
+        ] {
+            assert_eq!(in_words(words), expected, "{words}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Ask: one model about one photo, until there is an answer. Who is to blame
 //! when there is none is decided here.
 
+use super::Event;
 use super::attempt::{Attempt, Subject, attempt};
 use super::chain::{Down, Member, Trouble};
 use super::items::Ask;
 use super::shared::Shared;
-use super::{Event, Fatal};
 use crate::archive::{CallId, Context, Ending, Jpeg, PhotoId, Reply};
 use crate::checkpoint::{CheckpointError, SlotRow};
 use crate::model;
@@ -47,6 +47,16 @@ enum Verdictless {
     End(Answer),
 }
 
+/// Whether an outage looks like one photo's doing.
+#[derive(Clone, Copy)]
+enum Suspicious {
+    No,
+    /// Other photos fared well since.
+    Others,
+    /// It has happened to this photo again and again.
+    Again,
+}
+
 impl Question<'_> {
     /// Asks until there is an answer. Every attempt is a call of its own in the
     /// checkpoint; nothing is held while waiting.
@@ -65,37 +75,38 @@ impl Question<'_> {
                 ask: Some(self.ask),
             };
             let Some(attempt) = attempt(shared, self.member, &conversation, subject).await? else {
-                return Ok(Answer::Stopped);
+                continue;
             };
             let next = match attempt.ending.clone() {
                 Ending::Done(reply) => return Ok(Answer::Reply(attempt.call, reply)),
-                Ending::Photo(why) => self.blame(shared, why, attempt.sent).await?,
+                // Nobody will ask again, so there is nothing to wait for.
+                Ending::RetryAfter(..) | Ending::Outage(_) if shared.stop.asked() => {
+                    return Ok(Answer::Stopped);
+                }
+                Ending::Photo(why) => self.blame(shared, why).await?,
                 Ending::RetryAfter(wait, why) => trouble(shared, self.member, wait, &why),
                 Ending::Outage(why) => {
                     outages += 1;
-                    let next = self.suspect(shared, why, &attempt, outages).await?;
-                    match next {
-                        // The model is well, and this photo failed all the same.
-                        Verdictless::End(Answer::Photo(_)) if strikes + 1 < STRIKES => {
+                    let suspicious = self.suspicious(&attempt, outages);
+                    match (suspicious, strikes + 1 < STRIKES) {
+                        (Suspicious::No, _) => trouble(shared, self.member, None, &why),
+                        // Others fared well meanwhile, so there is nothing to
+                        // wait for.
+                        (Suspicious::Others, true) => {
                             strikes += 1;
                             Verdictless::Again
                         }
-                        next => next,
+                        (_, more) => match self.blame(shared, why).await? {
+                            Verdictless::End(Answer::Photo(_)) if more => {
+                                strikes += 1;
+                                Verdictless::Again
+                            }
+                            next => next,
+                        },
                     }
                 }
-                Ending::Settings(message) => {
-                    let message = format!("{}: {message}", self.member.entry.name);
-                    shared.stop.fatal(Fatal {
-                        message,
-                        hint: None,
-                    });
-                    return Ok(Answer::Stopped);
-                }
-                Ending::Quota(why) => {
-                    shared.notice(format!("{}: {why}", self.member.entry.name));
-                    self.member.set_down(Down::Quota(why));
-                    return Ok(Answer::Next);
-                }
+                Ending::Settings(_) => return Ok(Answer::Stopped),
+                Ending::Quota(_) => return Ok(Answer::Next),
             };
             if let Verdictless::End(answer) = next {
                 return Ok(answer);
@@ -106,37 +117,29 @@ impl Question<'_> {
     /// An outage may be the photo's doing: a server that crashes on one image
     /// says the same as one that is down. Only an outage that the model itself
     /// answered counts; a request that found no connection says nothing.
-    async fn suspect(
-        &self,
-        shared: &Shared,
-        why: String,
-        attempt: &Attempt,
-        outages: u32,
-    ) -> Result<Verdictless, CheckpointError> {
-        let well = self.member.good_since(attempt.sent);
-        if attempt.reached && (well || outages >= OUTAGES_OF_ONE_PHOTO) {
-            self.blame(shared, why, attempt.sent).await
+    fn suspicious(&self, attempt: &Attempt, outages: u32) -> Suspicious {
+        if !attempt.reached {
+            Suspicious::No
+        } else if self.member.good_since(attempt.sent) {
+            Suspicious::Others
+        } else if outages >= OUTAGES_OF_ONE_PHOTO {
+            Suspicious::Again
         } else {
-            Ok(trouble(shared, self.member, None, &why))
+            Suspicious::No
         }
     }
 
     /// A failure that looks like the photo's is charged to it only once the
-    /// model has shown, after that call was sent, that it is well: by another
-    /// reply, or by describing the built-in test image.
-    async fn blame(
-        &self,
-        shared: &Shared,
-        why: String,
-        sent: Instant,
-    ) -> Result<Verdictless, CheckpointError> {
+    /// model has shown, by a call that was sent after that failure, that it is
+    /// well: by another reply, or by describing the built-in test image. Replies
+    /// that were under way meanwhile prove nothing: the model may have broken
+    /// between two requests that were sent at the same time.
+    async fn blame(&self, shared: &Shared, why: String) -> Result<Verdictless, CheckpointError> {
         let member = self.member;
-        if member.good_since(sent) {
-            return Ok(Verdictless::End(Answer::Photo(why)));
-        }
+        let failed = Instant::now();
         // One test at a time: its result serves everybody who waits for it.
         let _probing = member.probing.lock().await;
-        if member.good_since(sent) {
+        if member.good_since(failed) {
             return Ok(Verdictless::End(Answer::Photo(why)));
         }
         if member.down().is_some() {
@@ -150,7 +153,7 @@ impl Question<'_> {
             ask: None,
         };
         let Some(attempt) = attempt(shared, member, &test, subject).await? else {
-            return Ok(Verdictless::End(Answer::Stopped));
+            return Ok(Verdictless::Again);
         };
         Ok(match attempt.ending {
             Ending::Done(_) => Verdictless::End(Answer::Photo(why)),
@@ -164,18 +167,8 @@ impl Question<'_> {
                 member.set_down(Down::Broken(also));
                 Verdictless::End(Answer::Next)
             }
-            Ending::Settings(message) => {
-                let message = format!("{}: {message}", member.entry.name);
-                shared.stop.fatal(Fatal {
-                    message,
-                    hint: None,
-                });
-                Verdictless::End(Answer::Stopped)
-            }
-            Ending::Quota(why) => {
-                member.set_down(Down::Quota(why));
-                Verdictless::End(Answer::Next)
-            }
+            Ending::Settings(_) => Verdictless::End(Answer::Stopped),
+            Ending::Quota(_) => Verdictless::End(Answer::Next),
         })
     }
 }
@@ -191,11 +184,11 @@ fn trouble(shared: &Shared, member: &Member, asked: Option<Duration>, why: &str)
         }
         Trouble::Waits => Verdictless::Again,
         Trouble::Down => {
-            shared.notice(format!(
-                "giving up on {} for this run: {why}",
-                member.entry.name
-            ));
-            member.set_down(Down::Outage(why.to_owned()));
+            // Everybody who waited for it finds out by himself.
+            if member.set_down(Down::Outage(why.to_owned())) {
+                let name = &member.entry.name;
+                shared.notice(format!("giving up on {name} for this run: {why}"));
+            }
             Verdictless::End(Answer::Next)
         }
     }

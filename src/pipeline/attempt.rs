@@ -1,13 +1,15 @@
 //! One call: budget, pace, record, send, record, judge, in this order.
 
-use super::chain::Member;
+use super::chain::{Down, Member};
 use super::items::Ask;
 use super::shared::Shared;
-use super::{Event, Why};
-use crate::archive::{CallId, Ended, Ending, Moment, PhotoId, Purpose, RawReply, Unanswered, Usd};
-use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow};
-use crate::model::Conversation;
-use crate::policy::Reserve;
+use super::{Event, Fatal, Why};
+use crate::archive::{
+    CallId, Ended, Ending, Finish, Moment, PhotoId, Purpose, RawReply, Unanswered, Usage, Usd,
+};
+use crate::checkpoint::{CallOutcome, CheckpointError, NewCall, SlotRow, Worth};
+use crate::model::{Conversation, bodies};
+use crate::policy::{Ceiling, Reservation, Reserve, UtcDay};
 use tokio::time::Instant;
 
 /// What a call is about; neither for the built-in test image.
@@ -26,7 +28,8 @@ pub(super) struct Attempt {
     pub(super) ending: Ending,
 }
 
-/// One call: budget, pace, record, send, record, judge. `None`: the run stops.
+/// One call: budget, pace, record, send, record, judge. `None`: none was made,
+/// because the run stops or the model is down.
 pub(super) async fn attempt(
     shared: &Shared,
     member: &Member,
@@ -35,10 +38,9 @@ pub(super) async fn attempt(
 ) -> Result<Option<Attempt>, CheckpointError> {
     let expected = member.model.estimate(conversation);
     let estimate = member.cost(expected);
-    let reserved = estimate.unwrap_or_default();
-    if !reserve(shared, reserved).await {
+    let Some(reserved) = reserve(shared, estimate.unwrap_or_default()).await else {
         return Ok(None);
-    }
+    };
     let tokens = expected.input + expected.output;
     let permits = tokio::select! {
         biased;
@@ -49,7 +51,8 @@ pub(super) async fn attempt(
             (permit, call)
         } => Some(permits),
     };
-    let Some(permits) = permits else {
+    // The model may have been given up while this call waited for its turn.
+    let Some(permits) = permits.filter(|_| member.down().is_none()) else {
         settle_budget(shared, reserved, Usd::default());
         return Ok(None);
     };
@@ -69,18 +72,23 @@ pub(super) async fn attempt(
     let call = shared.checkpoint.record_call(call).await?;
     let sent = Instant::now();
     let reply = tokio::select! {
-        reply = member.model.send(conversation) => reply,
+        reply = bodies::keeping(shared.bodies.as_ref(), call, member.model.send(conversation)) => reply,
         () = shared.stop.hard().cancelled() => Err(Unanswered::Lost("stopped".into())),
     };
+    if let Some(problem) = shared.bodies.as_ref().and_then(|bodies| bodies.problem()) {
+        shared.notice(problem);
+    }
     let reached = !matches!(reply, Err(Unanswered::NotSent(_)));
     let arrival = Arrival {
         call,
         sent,
         estimate,
+        reserved,
         tokens,
         photo: subject.photo.map(|(_, p)| p),
     };
     let ending = arrival.record(shared, member, reply).await?;
+    declare(shared, member, &ending);
     // Only now may the next call go: a bad key or an empty balance is known.
     drop(permits);
     Ok(Some(Attempt {
@@ -91,11 +99,27 @@ pub(super) async fn attempt(
     }))
 }
 
+/// Makes known what concerns every call to this model.
+fn declare(shared: &Shared, member: &Member, ending: &Ending) {
+    let name = &member.entry.name;
+    match ending {
+        Ending::Settings(message) => shared.stop.fatal(Fatal {
+            message: format!("{name}: {message}"),
+            hint: None,
+        }),
+        Ending::Quota(why) if member.set_down(Down::Quota(why.clone())) => {
+            shared.notice(format!("{name}: {why}"));
+        }
+        _ => {}
+    }
+}
+
 /// What is known of a call when its reply arrives.
 struct Arrival<'a> {
     call: CallId,
     sent: Instant,
     estimate: Option<Usd>,
+    reserved: Reservation,
     tokens: u64,
     photo: Option<&'a PhotoId>,
 }
@@ -110,44 +134,24 @@ impl Arrival<'_> {
     ) -> Result<Ending, CheckpointError> {
         let took = self.sent.elapsed();
         let checkpoint = &shared.checkpoint;
-        let reserved = self.estimate.unwrap_or_default();
+        let mut outcome = None;
         let (ending, usage, cost) = match reply {
-            Ok(raw) => {
-                checkpoint
-                    .record_reply(self.call, &raw, Moment::now())
-                    .await?;
-                let ending = member.model.judge(&raw);
-                if let Ending::Done(reply) = &ending {
-                    member.good();
-                    let used = reply.usage.map(|usage| usage.input + usage.output);
-                    member.pace.succeeded(self.tokens, used);
-                    // A priced model that counts no tokens is booked at the estimate.
-                    let cost = reply
-                        .usage
-                        .map_or(self.estimate, |usage| member.cost(usage));
-                    if self.photo.is_none() {
-                        let model = reply.model.clone();
-                        checkpoint
-                            .price_call(self.call, reply.usage, cost, model)
-                            .await?;
-                    }
-                    (ending.clone(), reply.usage, cost)
-                } else {
-                    (ending, None, None)
-                }
-            }
+            Ok(raw) => self.judge(shared, member, &raw).await?,
             Err(Unanswered::NotSent(why)) => {
+                outcome = Some("not_sent");
                 let outcome = CallOutcome::Failed { error: why.clone() };
                 checkpoint.close_call(self.call, outcome).await?;
                 (Ending::Outage(why), None, None)
             }
             Err(Unanswered::Lost(why)) => {
+                outcome = Some("lost");
                 let outcome = CallOutcome::Lost { error: why.clone() };
                 checkpoint.close_call(self.call, outcome).await?;
                 (Ending::Outage(why), None, self.estimate)
             }
         };
-        settle_budget(shared, reserved, cost.unwrap_or_default());
+        settle_budget(shared, self.reserved, cost.unwrap_or_default());
+        let outcome = outcome.unwrap_or_else(|| name(&ending));
         let problem = match &ending {
             Ending::Done(_) => None,
             Ending::RetryAfter(_, why)
@@ -157,7 +161,7 @@ impl Arrival<'_> {
             | Ending::Quota(why) => Some(why.clone()),
         };
         if let Some(error) = &problem
-            && cost.is_none()
+            && !matches!(outcome, "lost" | "not_sent")
         {
             let outcome = CallOutcome::Failed {
                 error: error.clone(),
@@ -167,6 +171,8 @@ impl Arrival<'_> {
         let model = member.entry.name.clone();
         let photo = self.photo.cloned();
         shared.emit(&Event::Called {
+            call: self.call,
+            outcome,
             model,
             photo,
             took,
@@ -176,29 +182,106 @@ impl Arrival<'_> {
         });
         Ok(ending)
     }
+
+    /// Records a reply, judges it, and records what it was worth.
+    async fn judge(
+        &self,
+        shared: &Shared,
+        member: &Member,
+        raw: &RawReply,
+    ) -> Result<(Ending, Option<Usage>, Option<Usd>), CheckpointError> {
+        let checkpoint = &shared.checkpoint;
+        checkpoint
+            .record_reply(self.call, raw, Moment::now())
+            .await?;
+        let ending = member.model.judge(raw);
+        let worth = match &ending {
+            Ending::Done(reply) => {
+                member.good(self.sent);
+                if let Some(notice) = member.another(reply.model.as_deref()) {
+                    shared.notice(notice);
+                }
+                let used = reply.usage.map(|usage| usage.input + usage.output);
+                member.pace.succeeded(self.tokens, used);
+                // A priced model that counts no tokens is booked at the estimate.
+                let cost = reply.usage.map_or(self.estimate, |used| member.cost(used));
+                Worth {
+                    usage: reply.usage,
+                    cost,
+                    answered: reply.model.clone(),
+                }
+            }
+            // No error by its status, and no text all the same: most probably
+            // one was made, and has to be paid for.
+            Ending::Outage(_) | Ending::Photo(_) if (200..300).contains(&raw.status) => Worth {
+                usage: None,
+                cost: self.estimate,
+                answered: None,
+            },
+            _ => return Ok((ending, None, None)),
+        };
+        let (usage, cost) = (worth.usage, worth.cost);
+        checkpoint.price_call(self.call, worth).await?;
+        Ok((ending, usage, cost))
+    }
 }
 
-/// Waits until an estimate fits into the budget; `false` if it never will.
-async fn reserve(shared: &Shared, estimate: Usd) -> bool {
+/// What an ending is called in logs.
+fn name(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Done(reply) => match reply.finish {
+            Finish::Stop => "ok",
+            Finish::Length => "length",
+            Finish::Refused => "refused",
+        },
+        Ending::RetryAfter(..) => "retry",
+        Ending::Outage(_) => "outage",
+        Ending::Photo(_) => "photo",
+        Ending::Settings(_) => "settings",
+        Ending::Quota(_) => "quota",
+    }
+}
+
+/// Waits until an estimate fits into the budget; `None` if it never will.
+async fn reserve(shared: &Shared, estimate: Usd) -> Option<Reservation> {
     loop {
         let changed = shared.budget_changed.notified();
-        let granted = shared.budget().reserve(estimate);
+        let today = UtcDay::of(Moment::now());
+        let granted = shared.budget().reserve(estimate, today);
         match granted {
-            Reserve::Granted => return true,
-            Reserve::Exhausted => {
-                shared.stop.ask(Why::Early(Ended::Budget));
-                return false;
+            Reserve::Granted(reservation) => return Some(reservation),
+            Reserve::Exhausted(ceiling) => {
+                exhausted(shared, ceiling, estimate);
+                return None;
             }
             Reserve::Wait => {}
         }
         tokio::select! {
             () = changed => {}
-            () = shared.stop.soft().cancelled() => return false,
+            () = shared.stop.soft().cancelled() => return None,
         }
     }
 }
 
-fn settle_budget(shared: &Shared, reserved: Usd, cost: Usd) {
+/// Stops the run, and says once which limit it was.
+fn exhausted(shared: &Shared, ceiling: Ceiling, estimate: Usd) {
+    let (spent, limit) = shared.budget().account(ceiling);
+    let limit = limit.unwrap_or_default();
+    if !shared.stop.asked() {
+        shared.notice(match ceiling {
+            Ceiling::Run => format!(
+                "this run spent {spent} of the {limit} it may; the next call could cost {estimate}"
+            ),
+            Ceiling::Day => format!(
+                "today's runs spent {spent} of the {limit} a day (UTC) may cost; the next call \
+                 could cost {estimate}"
+            ),
+        });
+    }
+    shared.stop.ask(Why::Early(Ended::Budget));
+}
+
+fn settle_budget(shared: &Shared, reserved: Reservation, cost: Usd) {
     shared.budget().settle(reserved, cost);
     shared.budget_changed.notify_waiters();
 }

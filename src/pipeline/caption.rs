@@ -8,7 +8,7 @@ use super::prepare::hand_to_write;
 use super::shared::{Blame, Shared};
 use super::{Fatal, Outcome, Why, look};
 use crate::archive::{Assessment, CallId, Moment, PhotoId, PixelVersion, Reason, Reply, Verdict};
-use crate::checkpoint::NewDraft;
+use crate::checkpoint::{JudgedReply, NewDraft, Worth};
 use crate::config::Provider;
 use crate::quality;
 use std::sync::Arc;
@@ -24,6 +24,17 @@ pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Send
     } = prepared;
     let images = match material {
         Material::Reply(member, call, reply) => {
+            let entry = shared.chain.member(member);
+            let worth = Worth {
+                usage: reply.usage,
+                cost: reply.usage.and_then(|usage| entry.cost(usage)),
+                answered: reply.model.clone(),
+            };
+            // A run that was killed may have kept it without its price.
+            let priced = shared.checkpoint.price_call(call, worth).await;
+            if let Err(error) = priced {
+                return shared.lost_state(looked.photo, &error);
+            }
             let prepared = Judged {
                 member,
                 call,
@@ -106,7 +117,6 @@ async fn keep(
 ) {
     let member = shared.chain.member(judged.member);
     let assessment = assess(shared, member, ask, &looked.photo, &judged.reply);
-    let cost = judged.reply.usage.and_then(|usage| member.cost(usage));
     let (verdict, reasons) = (assessment.verdict, assessment.reasons.clone());
     let draft = NewDraft {
         slot: looked.slot,
@@ -119,22 +129,11 @@ async fn keep(
         assessment,
         at: Moment::now(),
     };
-    let checkpoint = &shared.checkpoint;
-    let recorded = async {
-        let (usage, model) = (judged.reply.usage, judged.reply.model);
-        checkpoint
-            .price_call(judged.call, usage, cost, model)
-            .await?;
-        let id = checkpoint.record_draft(draft).await?;
-        if verdict != Verdict::Write {
-            let basis = look::basis(shared, &looked.reading, Some(&pixels));
-            checkpoint.note_held(looked.slot, id, basis).await?;
-        }
-        checkpoint.draft(id).await
-    };
-    let stored = match recorded.await {
-        Ok(Some(stored)) => stored,
-        Ok(None) => return shared.settle(looked.photo, Outcome::NotReached, true),
+    let held =
+        (verdict != Verdict::Write).then(|| look::basis(shared, &looked.reading, Some(&pixels)));
+    let judged = JudgedReply { draft, held };
+    let stored = match shared.checkpoint.record_judged(judged).await {
+        Ok(stored) => stored,
         Err(error) => return shared.lost_state(looked.photo, &error),
     };
     shared.summary().share(&member.entry.name).generated += 1;

@@ -7,6 +7,7 @@ use crate::model::{self, Model, ModelError};
 use crate::pace::{Limits, Pace};
 use crate::photo::PREPARATION;
 use crate::policy::retry;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -43,6 +44,8 @@ pub(super) struct Member {
     pub(super) model: Arc<dyn Model>,
     pub(super) pace: Pace,
     pub(super) probing: tokio::sync::Mutex<()>,
+    /// Whether it was told already that another model answers.
+    told_another: AtomicBool,
     health: Mutex<Health>,
 }
 
@@ -51,6 +54,7 @@ struct Health {
     down: Option<Down>,
     trouble_since: Option<Instant>,
     rounds: u32,
+    /// When the latest of the calls that gave a useful reply was sent.
     last_good: Option<Instant>,
 }
 
@@ -100,6 +104,19 @@ impl Chain {
         })
     }
 
+    /// A chain of models that are connected already, in this order, for
+    /// simulations. `concurrency` is the number of calls in flight over all.
+    pub fn of(models: Vec<(ModelEntry, Arc<dyn Model>)>, concurrency: usize) -> Self {
+        let concurrency = concurrency.max(1);
+        let members = models
+            .into_iter()
+            .map(|(entry, model)| Member::new(entry, model, concurrency));
+        Self {
+            members: members.collect(),
+            calls: Semaphore::new(concurrency),
+        }
+    }
+
     /// No models, for runs that ask none.
     pub fn empty() -> Self {
         Self {
@@ -144,6 +161,7 @@ impl Member {
             model,
             pace: Pace::new(limits),
             probing: tokio::sync::Mutex::default(),
+            told_another: AtomicBool::new(false),
             health: Mutex::default(),
         }
     }
@@ -191,19 +209,37 @@ impl Member {
         self.health().down.clone()
     }
 
-    pub(super) fn set_down(&self, down: Down) {
-        self.health().down.get_or_insert(down);
+    /// It is not asked any more; `false` if that was known already.
+    pub(super) fn set_down(&self, down: Down) -> bool {
+        let mut health = self.health();
+        let news = health.down.is_none();
+        health.down.get_or_insert(down);
+        news
     }
 
-    /// It gave a useful reply.
-    pub(super) fn good(&self) {
+    /// It gave a useful reply to a call that was sent at this moment.
+    pub(super) fn good(&self, sent: Instant) {
         let mut health = self.health();
-        health.last_good = Some(Instant::now());
+        health.last_good = health.last_good.max(Some(sent));
         health.trouble_since = None;
         health.rounds = 0;
     }
 
-    /// Whether it gave a useful reply after this moment.
+    /// What a person should know, once, when the name in a reply is another
+    /// model's: a server that ignores a wrong name looks like a good one.
+    pub(super) fn another(&self, answered: Option<&str>) -> Option<String> {
+        let answered = answered.filter(|name| model::is_another_model(&self.entry.model, name))?;
+        (!self.told_another.swap(true, Ordering::Relaxed)).then(|| {
+            format!(
+                "{}: asked for {}, but {answered} answers; is that the model you mean?",
+                self.entry.name, self.entry.model
+            )
+        })
+    }
+
+    /// Whether it gave a useful reply to a call that was sent after this moment.
+    /// A reply that only arrived after it says nothing: the model may have broken
+    /// in between.
     pub(super) fn good_since(&self, moment: Instant) -> bool {
         self.health().last_good.is_some_and(|good| good >= moment)
     }
@@ -228,8 +264,10 @@ impl Member {
         }
         self.pace.slow_down();
         health.rounds += 1;
+        // One last look at the end of our patience, not after it.
         let wait = asked.unwrap_or_else(|| {
             retry::backoff(health.rounds, FIRST_WAIT, LONGEST_WAIT, fastrand::f64())
+                .min(patience_ends - now)
         });
         if asked.is_some_and(|asked| now + asked > patience_ends) {
             return Trouble::Down;

@@ -1,7 +1,7 @@
 //! What a run tells whoever watches it. The pipeline prints nothing.
 
 use super::Settled;
-use crate::archive::{Ended, Mode, ModelName, PhotoId, RunNumber, Usage, Usd};
+use crate::archive::{CallId, Ended, Mode, ModelName, PhotoId, RunNumber, Usage, Usd};
 use std::time::Duration;
 
 /// Something that happened.
@@ -20,6 +20,11 @@ pub enum Event {
     Wanted(PhotoId),
     /// A model was asked.
     Called {
+        /// The number of the call in the checkpoint.
+        call: CallId,
+        /// What came of it: `ok`, `length`, `refused`, `retry`, `outage`,
+        /// `photo`, `settings`, `quota`, `lost` or `not_sent`.
+        outcome: &'static str,
         /// Which model.
         model: ModelName,
         /// For which photo; `None` for a probe.

@@ -5,9 +5,10 @@ use super::limit::Place;
 use super::shared::Shared;
 use super::{Event, Outcome, Why};
 use crate::archive::{
-    Context, ContextField, Fingerprint, Mode, Moment, News, Owner, PixelVersion, Reading, Skip,
+    Context, ContextField, Fingerprint, Mode, Moment, News, Owner, PixelVersion, Reading, Record,
+    Skip, Tag,
 };
-use crate::checkpoint::{Admitted, CheckpointError, Look};
+use crate::checkpoint::{Admitted, CheckpointError, Look, SlotRow};
 use crate::policy;
 use crate::site::SiteError;
 use std::sync::Arc;
@@ -98,6 +99,10 @@ async fn settled_by_list(
     shared.strange.understood();
     let record = &admitted.record;
     let owner = policy::owner(reading.alt_text(), reading.tag, record, &admitted.photo);
+    if let Some(known) = late(shared, admitted.slot, (reading, owner), record).await? {
+        admitted.record = known;
+        return Ok(None);
+    }
     let unchanged = record
         .look
         .as_ref()
@@ -141,7 +146,18 @@ async fn decide(shared: Arc<Shared>, admitted: Admitted, reading: Reading, outpu
     } = admitted;
     let now = Moment::now();
     let text = reading.alt_text();
-    let owner = policy::owner(text, reading.tag, &record, &photo);
+    let mut owner = policy::owner(text, reading.tag, &record, &photo);
+    match late(&shared, slot, (&reading, owner), &record).await {
+        Ok(Some(known)) => {
+            record = known;
+            owner = policy::owner(text, reading.tag, &record, &photo);
+        }
+        Ok(None) => {}
+        Err(error) => {
+            shared.stop.broken_state(&error);
+            return shared.leave(photo, Outcome::NotReached);
+        }
+    }
     record.cleared = policy::cleared(text, &record);
     let look = Look {
         slot,
@@ -190,6 +206,30 @@ async fn decide(shared: Arc<Shared>, admitted: Admitted, reading: Reading, outpu
     }
 }
 
+/// What is known of the slot once a write of ours that landed after we had given
+/// it up is counted; `None` where there is no such write. Where a person vouched
+/// for the text, or took it over before, it is theirs whoever wrote it.
+async fn late(
+    shared: &Shared,
+    slot: SlotRow,
+    (reading, owner): (&Reading, Owner),
+    record: &Record,
+) -> Result<Option<Record>, CheckpointError> {
+    let somebodys = matches!(owner, Owner::Unproven | Owner::Person);
+    if !somebodys || record.person || reading.tag == Some(Tag::Person) {
+        return Ok(None);
+    }
+    let text = reading.alt_text().to_owned();
+    let landed = shared
+        .checkpoint
+        .landed_late(slot, text, Moment::now())
+        .await?;
+    if !landed {
+        return Ok(None);
+    }
+    shared.checkpoint.record(slot).await.map(Some)
+}
+
 /// The image's version, where the decision depends on it: for our own text, and
 /// for a photo that waits for new pixels.
 async fn known_pixels(
@@ -197,7 +237,7 @@ async fn known_pixels(
     photo: &crate::archive::PhotoId,
     reading: &Reading,
     owner: Owner,
-    record: &crate::archive::Record,
+    record: &Record,
 ) -> Result<Option<PixelVersion>, SiteError> {
     let ours = owner == Owner::Ours
         && record

@@ -6,11 +6,11 @@ use super::shared::{Blame, Shared};
 use super::{Given, Outcome, look};
 use crate::archive::{
     Assessment, Context, ContextField, DraftId, DraftKey, Ending, Fingerprint, Jpeg, Moment,
-    Pixels, Reply, Skip, Verdict,
+    Pixels, Reply, Skip, Usage, Usd, Verdict,
 };
 use crate::checkpoint::{CallOutcome, CheckpointError, NewDraft};
 use crate::photo::{self, PREPARATION, PhotoError};
-use crate::policy::{Source, source};
+use crate::policy::{Freshness, Source, source};
 use crate::site::SiteError;
 use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
@@ -29,8 +29,17 @@ pub(super) async fn prepare(
     if let Some(given) = &shared.plan.given {
         return take_given(&shared, looked, given.clone(), write).await;
     }
+    let accepted = match shared.plan.freshness {
+        Freshness::Reuse => looked.record.accepted,
+        Freshness::Fresh => None,
+    };
     if shared.plan.action == super::Action::DryRun {
-        return estimate(&shared, looked);
+        let cost = accepted.map_or(Cost::OneCall, |_| Cost::Nothing);
+        return estimate(&shared, looked, cost);
+    }
+    // What a person accepted is written whatever the image shows by now.
+    if let Some(draft) = accepted {
+        return use_draft(&shared, looked, draft, write).await;
     }
     let fetched = tokio::select! {
         fetched = shared.site.pixels(&looked.photo, &looked.reading) => fetched,
@@ -148,9 +157,14 @@ async fn use_draft(shared: &Shared, looked: Looked, draft: DraftId, write: Sende
         Ok(None) => return shared.settle(looked.photo, Outcome::NotReached, false),
         Err(error) => return shared.lost_state(looked.photo, &error),
     };
+    let text = if stored.by_person() {
+        ToWrite::Person(stored.id, stored.text)
+    } else {
+        ToWrite::Draft(stored)
+    };
     let captioned = Captioned {
         looked,
-        text: ToWrite::Draft(stored),
+        text,
         generated: false,
     };
     hand_to_write(shared, captioned, write).await;
@@ -163,10 +177,13 @@ pub(super) async fn hand_to_write(shared: &Shared, captioned: Captioned, write: 
         text,
         generated,
     } = captioned;
-    if shared.plan.action == super::Action::Preview
-        && let ToWrite::Draft(draft) = text
-    {
-        let outcome = Outcome::Waiting { text: draft.text };
+    if shared.plan.action == super::Action::Preview {
+        let text = match text {
+            ToWrite::Draft(draft) => draft.text,
+            ToWrite::Person(_, text) => text,
+            ToWrite::Decorative => String::new(),
+        };
+        let outcome = Outcome::Waiting { text };
         return shared.settle(looked.photo, outcome, generated);
     }
     if let Err(returned) = write
@@ -292,19 +309,21 @@ async fn take_given(shared: &Shared, looked: Looked, given: Given, write: Sender
 /// The width of a photo to its height, where nothing is known of either.
 const USUAL_SHAPE: f64 = 4.0 / 3.0;
 
+/// Whether a dry run would have to ask a model for a photo.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cost {
+    /// It would.
+    OneCall,
+    /// A person accepted a text already.
+    Nothing,
+}
+
 /// A dry run fetches no image: the estimate is for a photo of the usual shape.
-fn estimate(shared: &Shared, looked: Looked) {
-    let member = shared.chain.member(0);
-    let edge = member.entry.image.long_edge;
-    let image = Jpeg {
-        bytes: Arc::from([]),
-        width: edge,
-        height: (f64::from(edge) / USUAL_SHAPE) as u32,
+fn estimate(shared: &Shared, looked: Looked, cost: Cost) {
+    let (usage, cost) = match cost {
+        Cost::OneCall => one_call(shared, &looked),
+        Cost::Nothing => (Usage::default(), None),
     };
-    let context = look::context(shared, &looked.reading);
-    let conversation = crate::model::conversation(&shared.prompt(0, &context), image);
-    let usage = member.model.estimate(&conversation);
-    let cost = member.cost(usage);
     {
         let mut summary = shared.summary();
         let dry = summary.dry_run.get_or_insert_default();
@@ -316,4 +335,19 @@ fn estimate(shared: &Shared, looked: Looked) {
         }
     }
     shared.settle(looked.photo, Outcome::NotReached, false);
+}
+
+/// What asking the first model would use at most.
+fn one_call(shared: &Shared, looked: &Looked) -> (Usage, Option<Usd>) {
+    let member = shared.chain.member(0);
+    let edge = member.entry.image.long_edge;
+    let image = Jpeg {
+        bytes: Arc::from([]),
+        width: edge,
+        height: (f64::from(edge) / USUAL_SHAPE) as u32,
+    };
+    let context = look::context(shared, &looked.reading);
+    let conversation = crate::model::conversation(&shared.prompt(0, &context), image);
+    let usage = member.model.estimate(&conversation);
+    (usage, member.cost(usage))
 }

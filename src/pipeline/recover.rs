@@ -29,9 +29,9 @@ pub(super) async fn recover(shared: &Shared) -> Result<(), CheckpointError> {
         match shared.site.read(&write.photo).await {
             Ok(reading) => settle(shared, write, reading).await?,
             Err(error) if shared.site_ends_the_run(&error) => return Ok(()),
-            Err(SiteError::Missing(why)) => {
-                shared.checkpoint.void(write.id, why, Moment::now()).await?;
-            }
+            // A photo that is off the site may come back, with our text on it; until
+            // then its write stays open, and nobody needs to hear of it.
+            Err(SiteError::Missing(why)) => tracing::debug!("not settled: {why}"),
             // It stays open, and its photo is looked at again by the next run.
             Err(error) => shared.notice(format!("could not settle {}: {error}", write.photo)),
         }

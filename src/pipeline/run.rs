@@ -8,7 +8,8 @@ use super::{Action, Event, Fatal, Observer, Plan, Stop, Summary, Why};
 use super::{caption, list, look, prepare, recover, write};
 use crate::archive::{Ended, Fingerprint, Moment, RunId};
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::policy::Budget;
+use crate::model::bodies::Bodies;
+use crate::policy::{Budget, UtcDay};
 use crate::site::Site;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub struct Parts {
     pub stop: Stop,
     /// Whoever watches.
     pub observer: Arc<dyn Observer>,
+    /// Keeps requests and replies, where the owner asked for it.
+    pub bodies: Option<Arc<Bodies>>,
 }
 
 /// A run that is over.
@@ -84,6 +87,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         chain,
         stop,
         observer,
+        bodies,
     } = parts;
     let recipes = chain.recipes(&plan.language, &plan.context);
     let mut settings = Fingerprint::new("run");
@@ -94,6 +98,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
     // Runs that are still open in the file were killed, since this one has the
     // lock; they are closed before its own row is there.
     let open = checkpoint.close_killed_runs(Moment::now()).await?;
+    let budget = budget(&plan, &checkpoint).await?;
     let run = checkpoint
         .begin_run(id.clone(), plan.mode, settings.finish(), Moment::now())
         .await?;
@@ -104,8 +109,9 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
     let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let shared = Arc::new(Shared {
         limit: Limit::new(plan.limit),
-        budget: Mutex::new(Budget::new(plan.run.max_cost)),
+        budget: Mutex::new(budget),
         budget_changed: Notify::new(),
+        bodies,
         decoding: Semaphore::new(processors),
         summary: Mutex::new(summary),
         strange: Strange::default(),
@@ -127,6 +133,18 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         recover::tell(&shared, open);
     }
     Ok(shared)
+}
+
+/// What the run may spend. The day's limit is for all runs of the day together,
+/// so it begins with what the earlier ones spent.
+async fn budget(plan: &Plan, checkpoint: &Checkpoint) -> Result<Budget, CheckpointError> {
+    let budget = Budget::new(plan.run.max_cost);
+    let Some(limit) = plan.run.max_cost_per_day else {
+        return Ok(budget);
+    };
+    let today = UtcDay::of(Moment::now());
+    let spent = checkpoint.spent(today.start(), today.end()).await?;
+    Ok(budget.with_day(limit, today, spent.cost))
 }
 
 /// The deadline, and the end of patience once the run is being stopped.

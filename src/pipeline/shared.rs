@@ -7,6 +7,7 @@ use super::{Event, Observer, Outcome, Plan, Settled, Stop, Summary};
 use crate::archive::{Moment, PhotoId, PixelVersion, Recipe, RunNumber, Skip};
 use crate::checkpoint::{Checkpoint, CheckpointError, Failure};
 use crate::model::Prompt;
+use crate::model::bodies::Bodies;
 use crate::policy::{Asked, Budget, retry};
 use crate::site::{Site, SiteError};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     pub(super) limit: Limit,
     pub(super) budget: Mutex<Budget>,
     pub(super) budget_changed: Notify,
+    /// Keeps requests and replies, where the owner asked for it.
+    pub(super) bodies: Option<Arc<Bodies>>,
     /// Images decoded at once: as many as there are processors.
     pub(super) decoding: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
@@ -137,7 +140,8 @@ impl Shared {
         let tries = looked.record.tries.saturating_add(1);
         let run = &self.plan.run;
         let wait = retry::backoff(tries, run.retry_after, run.retry_after_max, 1.0);
-        let due = Some(Moment::now().plus(wait));
+        let now = Moment::now();
+        let due = Some(now.plus(wait));
         let (due, pixels) = match blame {
             Blame::Site => (due, None),
             Blame::Model(pixels) if tries < run.max_tries => (due, Some(pixels)),
@@ -149,6 +153,7 @@ impl Shared {
             tries,
             due,
             pixels,
+            at: now,
         };
         match self.checkpoint.note_failure(failure).await {
             Ok(()) => self.settle(looked.photo, Outcome::Failed(error), generated),

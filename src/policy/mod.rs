@@ -9,7 +9,7 @@ pub mod retry;
 mod source;
 mod wanted;
 
-pub use budget::{Budget, Reserve};
+pub use budget::{Budget, Ceiling, Reservation, Reserve, UtcDay};
 pub use landed::{Landed, cleaned_by_site, landed};
 pub use owner::{cleared, owner};
 pub use source::{Found, FoundDraft, Freshness, Source, source};
@@ -61,6 +61,7 @@ mod tests {
         vary(&|record| record.parked = Some(None));
         vary(&|record| record.due = Some(Moment(1_000_001)));
         vary(&|record| record.held = Some((DraftId(1), "basis".to_owned())));
+        vary(&|record| record.accepted = Some(DraftId(2)));
         vary(&|record| {
             let alt = "Our words.".to_owned();
             record.look = Some(LastLook {

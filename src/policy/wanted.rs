@@ -52,6 +52,9 @@ pub fn wanted(owner: Owner, asked: &Asked<'_>, record: &Record) -> Result<(), Sk
         } else {
             Skip::Excluded
         }),
+        (Owner::Ours, Mode::Backfill | Mode::Upgrade) if record.accepted.is_some() => {
+            due_now(asked, record)
+        }
         (Owner::Ours, Mode::Backfill) => {
             if pixels_replaced(asked, record) {
                 ready(asked, record)
@@ -80,6 +83,10 @@ pub fn spared(asked: &Asked<'_>, record: &Record, recheck: Duration) -> Option<S
 fn missing(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
     if record.cleared {
         return Err(Skip::Cleared);
+    }
+    // A person chose this text after all else that would speak against it.
+    if record.accepted.is_some() {
+        return due_now(asked, record);
     }
     if record.decorative {
         return Err(Skip::Decorative);
@@ -137,6 +144,15 @@ fn waits(asked: &Asked<'_>, record: &Record) -> bool {
         && record
             .due
             .is_some_and(|due| due > asked.now && due <= asked.now.plus(asked.longest_wait))
+}
+
+/// An accepted text needs no model and no image: only a failure of the site makes
+/// it wait.
+fn due_now(asked: &Asked<'_>, record: &Record) -> Result<(), Skip> {
+    if waits(asked, record) {
+        return Err(Skip::NotDue);
+    }
+    Ok(())
 }
 
 /// What failed lately, or waits for a person, is left alone for now.
@@ -207,7 +223,8 @@ mod tests {
                         }
                         if mode == Mode::Backfill && found.is_ok() {
                             assert!(!record.cleared || owner != Owner::Nobody, "{case}");
-                            assert!(record.parked.is_none(), "{case}");
+                            let chosen = record.accepted.is_some();
+                            assert!(record.parked.is_none() || chosen, "{case}");
                         }
                         if mode == Mode::Upgrade && found.is_ok() {
                             assert_eq!(owner, Owner::Ours, "{case}");
@@ -292,6 +309,39 @@ mod tests {
                 expected,
                 "{record:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_accepted_text_is_written_whatever_kept_the_photo_waiting_but_a_person() {
+        let narrow = Narrow::default();
+        let recipes = [Recipe::new("current")];
+        for record in records() {
+            let record = Record {
+                accepted: Some(crate::archive::DraftId(2)),
+                ..record
+            };
+            for (mode, owner) in [
+                (Mode::Backfill, Owner::Nobody),
+                (Mode::Backfill, Owner::Ours),
+                (Mode::Upgrade, Owner::Ours),
+            ] {
+                let asked = asked(mode, &recipes, &narrow);
+                let expected = if record.cleared && owner == Owner::Nobody {
+                    Err(Skip::Cleared)
+                } else if waits(&asked, &record) {
+                    Err(Skip::NotDue)
+                } else {
+                    Ok(())
+                };
+                assert_eq!(
+                    wanted(owner, &asked, &record),
+                    expected,
+                    "{mode:?} {record:?}"
+                );
+            }
+            let asked = asked(Mode::Backfill, &recipes, &narrow);
+            assert_eq!(wanted(Owner::Person, &asked, &record), Err(Skip::Person));
         }
     }
 

@@ -1,18 +1,25 @@
 //! For scripts: one JSON object each.
 
+use super::Today;
 use crate::archive::ModelName;
 use crate::checkpoint::{RunRow, Status};
 use crate::config::Models;
 use serde_json::{Value, json};
 
-/// The state of the archive with its last runs.
-pub fn status(status: &Status, runs: &[RunRow]) -> String {
+/// The state of the archive with what it cost and its last runs.
+pub fn status(status: &Status, today: &Today, runs: &[RunRow]) -> String {
     let mut object = serde_json::to_value(status).expect("a status is plain data");
     object["held_by_reason"] = status
         .held_by_reason
         .iter()
         .map(|(reason, count)| (reason.clone(), json!(count)))
         .collect();
+    object["today"] = json!({
+        "day": today.date(),
+        "cost_usd": today.spent.cost.0,
+        "calls_without_price": today.unpriced(),
+        "limit_usd": today.limit.map(|limit| limit.0),
+    });
     object["runs"] = runs
         .iter()
         .map(|run| {

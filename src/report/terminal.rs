@@ -1,8 +1,9 @@
 //! For a person at a terminal of 80 columns: words and plain tables, no meaning
 //! in colour or position alone.
 
+use super::Today;
 use crate::archive::{Mode, ModelName, Moment, SiteName, Skip, Usd};
-use crate::checkpoint::{RunRow, Status};
+use crate::checkpoint::{ModelSpend, NextRun, RunRow, Status};
 use crate::config::{ModelEntry, Models};
 use crate::pipeline::Summary;
 use comfy_table::presets::NOTHING;
@@ -64,6 +65,15 @@ pub fn summary(summary: &Summary) -> String {
             summary.seconds
         );
     }
+    if summary.models.len() > 1 {
+        for (name, share) in &summary.models {
+            let _ = writeln!(
+                text,
+                "  {name}: {} of {} texts, {} calls, {} of them without a text",
+                share.generated, summary.generated, share.calls, share.failed
+            );
+        }
+    }
     text.trim_end().to_owned()
 }
 
@@ -101,7 +111,7 @@ fn because(skip: Skip) -> &'static str {
 }
 
 /// The state of the archive, one screen.
-pub fn status(site: &SiteName, status: &Status, runs: &[RunRow]) -> String {
+pub fn status(site: &SiteName, status: &Status, today: &Today, runs: &[RunRow]) -> String {
     let mut text = format!("{site}: {} photos\n", status.photos);
     if status.photos == 0 {
         text.push_str("Nothing is recorded yet; `altfill run --dry-run` looks without changing.\n");
@@ -144,6 +154,7 @@ pub fn status(site: &SiteName, status: &Status, runs: &[RunRow]) -> String {
             reasons.replace(',', ", ")
         );
     }
+    next_run(&mut text, &status.next_run);
     if !runs.is_empty() {
         text.push_str("Last runs:\n");
         for run in runs {
@@ -161,19 +172,78 @@ pub fn status(site: &SiteName, status: &Status, runs: &[RunRow]) -> String {
         }
     }
     if !status.spent.is_empty() {
-        text.push_str("Spent:\n");
-        for spent in &status.spent {
-            let cost = spent
-                .cost_usd
-                .map_or("no price".to_owned(), |cost| Usd(cost).to_string());
-            let _ = writeln!(
-                text,
-                "  {}  {:<20} {:>7} calls  {cost}",
-                spent.month, spent.model, spent.calls
+        text.push_str(&spent(&status.spent, today));
+    }
+    text.trim_end().to_owned()
+}
+
+/// What the next nightly run finds to do.
+fn next_run(text: &mut String, next: &NextRun) {
+    let rows = [
+        (next.accepted, "texts that a person accepted are written"),
+        (next.drafts, "drafts that are ready are written"),
+        (next.generate, "photos without a text: a model is asked"),
+        (next.retries, "failed photos are tried again"),
+    ];
+    if rows.iter().all(|(count, _)| *count == 0) {
+        text.push_str("The next run has nothing to do, unless the site has new photos.\n");
+        return;
+    }
+    text.push_str("The next run, beside photos that are new on the site:\n");
+    for (count, label) in rows.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = writeln!(text, "  {count:>7}           {label}");
+    }
+}
+
+/// What was spent, by month and model, with a total where a month had several
+/// models. A star marks sums that are not the whole truth.
+fn spent(spent: &[ModelSpend], today: &Today) -> String {
+    let mut text = "Spent, by month (UTC):\n".to_owned();
+    let mut row = |month: &str, model: &str, calls: u64, cost: Option<f64>, unpriced: u64| {
+        let cost = match cost {
+            Some(cost) if unpriced > 0 => format!("{}*", Usd(cost)),
+            Some(cost) => Usd(cost).to_string(),
+            None if unpriced > 0 => "no price*".to_owned(),
+            None => Usd(0.0).to_string(),
+        };
+        let _ = writeln!(text, "  {month:<7}  {model:<24} {calls:>7} calls  {cost}");
+    };
+    for month in spent.chunk_by(|a, b| a.month == b.month) {
+        for (index, model) in month.iter().enumerate() {
+            let label = if index == 0 { &model.month } else { "" };
+            let unpriced = model.calls_without_price;
+            row(label, &model.model, model.calls, model.cost_usd, unpriced);
+        }
+        if month.len() > 1 {
+            let calls = month.iter().map(|model| model.calls).sum();
+            let unpriced = month.iter().map(|model| model.calls_without_price).sum();
+            let costs = month.iter().filter_map(|model| model.cost_usd);
+            row(
+                "",
+                "all models",
+                calls,
+                costs.reduce(|a, b| a + b),
+                unpriced,
             );
         }
     }
-    text.trim_end().to_owned()
+    let unpriced: u64 = spent.iter().map(|model| model.calls_without_price).sum();
+    if unpriced > 0 {
+        let _ = writeln!(
+            text,
+            "  * not in the sum: {unpriced} calls to models without a price in models.yaml"
+        );
+    }
+    if let Some(limit) = today.limit {
+        let star = if today.unpriced() > 0 { "*" } else { "" };
+        let _ = writeln!(
+            text,
+            "  today, {} (UTC): {}{star} of {limit}",
+            today.date(),
+            today.spent.cost
+        );
+    }
+    text
 }
 
 fn day_and_time(moment: Moment) -> String {

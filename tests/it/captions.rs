@@ -129,6 +129,11 @@ fn what_must_not_be_published_is_held_with_its_reason() {
         ),
         (text(&repeated), Held("repetition")),
         (text("IMG_2041.JPG"), Held("placeholder")),
+        (text("ERROR"), Held("placeholder")),
+        (text("N/A"), Held("placeholder")),
+        (text("None"), Held("placeholder")),
+        (text("Untitled"), Held("placeholder")),
+        (text("image"), Held("placeholder")),
         (
             text("A quiet harbour at dawn."),
             Published("A quiet harbour at dawn."),

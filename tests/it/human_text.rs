@@ -343,3 +343,27 @@ fn a_person_who_mends_a_comma_after_a_crash_keeps_the_text() {
     assert_eq!(output.number("/conflict"), 1);
     assert_eq!(site.alt(photo), mended);
 }
+
+#[test]
+fn a_vouched_mark_that_the_site_does_not_take_is_a_failure() {
+    let Story {
+        site,
+        workspace,
+        photo,
+        ..
+    } = &story();
+    let _ = workspace.run(&["run", "--json"]).expect(0).counted();
+    let ours = site.alt(photo);
+    // The words are the same, so only the mark can tell whether it was written.
+    site.script(When::patch().photo(photo), Act::keep_old());
+    let output = workspace
+        .run(&["fix", photo, "--text", &ours, "--json"])
+        .expect(3);
+    assert_eq!(output.number("/failed"), 1);
+    site.behave();
+    let output = workspace
+        .run(&["fix", photo, "--text", &ours, "--json"])
+        .expect(0);
+    assert_eq!(output.number("/written"), 1);
+    assert_eq!(site.verified(photo), Some(json!(1)));
+}

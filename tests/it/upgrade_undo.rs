@@ -184,3 +184,17 @@ fn an_undo_of_a_run_that_never_was_says_so() {
     assert!(matches!(output.code, Some(1 | 2)), "{output}");
     output.says(&["77"]);
 }
+
+#[test]
+fn an_upgrade_of_a_model_that_wrote_nothing_is_a_mistake_that_is_named() {
+    let (site, model) = (FakeSite::with_photos(2), FakeModel::openai());
+    let workspace = Workspace::album(&site, &model);
+    let _ = workspace.run(&["run", "--json"]).expect(0);
+    let refused = workspace.run(&["upgrade", "--from", "lava"]).expect(2);
+    refused.says(&["lava", "by fake"]);
+    let refused = workspace.run(&["upgrade", "--below", "7"]).expect(2);
+    refused.says(&["--below", "0 to 1"]);
+    let refused = workspace.run(&["fix", ""]).expect(2);
+    refused.says(&["<ID>"]);
+    assert_eq!(workspace.rows("SELECT number FROM runs").len(), 1);
+}

@@ -167,6 +167,13 @@ pub(crate) struct Answer {
 pub(crate) trait Handler: Send + Sync + 'static {
     /// Answers one request, after whatever wait is due.
     fn answer(&self, request: Request) -> impl Future<Output = Answer> + Send;
+
+    /// How long a connection may be idle. A request that arrives later meets a
+    /// server that is just closing it, and is reset unread: the worst moment
+    /// there is.
+    fn longest_idle(&self) -> Option<Duration> {
+        None
+    }
 }
 
 enum Order {
@@ -273,7 +280,15 @@ fn bind(address: SocketAddr) -> TcpSocket {
 async fn converse<H: Handler>(mut stream: TcpStream, handler: Arc<H>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(16 << 10);
+    let mut idle_since = None;
     while let Some(request) = read_request(&mut stream, &mut buffer).await? {
+        let too_long = |since: Instant| {
+            let longest = handler.longest_idle();
+            longest.is_some_and(|longest| request.arrived.duration_since(since) >= longest)
+        };
+        if idle_since.is_some_and(too_long) {
+            break;
+        }
         let wants_body = request.method != "HEAD";
         let closing = request.header("connection") == Some("close");
         let answer = handler.answer(request).await;
@@ -281,6 +296,7 @@ async fn converse<H: Handler>(mut stream: TcpStream, handler: Arc<H>) -> io::Res
         if !goes_on {
             break;
         }
+        idle_since = Some(Instant::now());
         if closing {
             hang_up(&mut stream).await?;
             break;

@@ -22,6 +22,7 @@ pub(crate) mod photos;
 pub(crate) mod program;
 pub(crate) mod script;
 pub(crate) mod site;
+pub(crate) mod terminal;
 pub(crate) mod wordpress;
 pub(crate) mod workspace;
 
@@ -31,4 +32,5 @@ pub(crate) use model::{Call, FakeModel, OutputCap};
 pub(crate) use program::{Output, Program, Running};
 pub(crate) use script::{Act, Fail, Place, Say, When};
 pub(crate) use site::{Author, Cleaning, FakeSite, PatchReply, SiteRequest, SiteWrite};
+pub(crate) use terminal::Terminal;
 pub(crate) use workspace::{MODEL_KEY, SITE_TOKEN, Workspace};

@@ -4,6 +4,7 @@
 mod anthropic;
 mod calls;
 mod gemini;
+mod mistral;
 mod ollama;
 mod openai;
 mod strict;
@@ -49,9 +50,13 @@ pub(crate) struct Manners {
     pub(crate) latency: Duration,
     pub(crate) looks: Looks,
     pub(crate) output_cap: OutputCap,
+    /// Whether it is Mistral's API, which knows other fields.
+    pub(crate) mistral: bool,
     /// Whether a setting such as `temperature` is refused, as by models that
     /// reason.
     pub(crate) refused_settings: Vec<String>,
+    /// How long a connection may be idle.
+    pub(crate) longest_idle: Option<Duration>,
 }
 
 /// A request, understood.
@@ -84,6 +89,14 @@ impl FakeModel {
         Self::start(Face::OpenAi)
     }
 
+    /// Starts a server that speaks Mistral's chat completions.
+    pub(crate) fn mistral() -> Self {
+        let model = Self::start(Face::OpenAi);
+        model.backend.state().manners.mistral = true;
+        model.output_cap(OutputCap::MaxTokens);
+        model
+    }
+
     /// Starts a server that speaks Ollama's native API.
     pub(crate) fn ollama() -> Self {
         Self::start(Face::Ollama)
@@ -106,7 +119,9 @@ impl FakeModel {
             latency: Duration::ZERO,
             looks: Looks::default(),
             output_cap: OutputCap::default(),
+            mistral: false,
             refused_settings: Vec::new(),
+            longest_idle: None,
         }));
         Self {
             server: Server::start(Arc::clone(&backend)),
@@ -153,6 +168,11 @@ impl FakeModel {
     pub(crate) fn refuses_setting(&self, name: &str) {
         let mut state = self.backend.state();
         state.manners.refused_settings.push(name.to_owned());
+    }
+
+    /// Resets requests on connections that were idle for so long.
+    pub(crate) fn longest_idle(&self, time: Duration) {
+        self.backend.state().manners.longest_idle = Some(time);
     }
 
     /// Wants another key from now on.
@@ -208,6 +228,11 @@ impl FakeModel {
     /// What is known of an image by its hash in a [`Call`].
     pub(crate) fn image(&self, hash: &str) -> Option<ImageFacts> {
         self.backend.state().known_image(hash)
+    }
+
+    /// The file of an image by its hash in a [`Call`].
+    pub(crate) fn picture(&self, hash: &str) -> Option<Vec<u8>> {
+        self.backend.state().pictures.get(hash).cloned()
     }
 
     /// From the arrival of the first call to the end of the last one.

@@ -137,6 +137,12 @@ impl Workspace {
         self.save_models();
     }
 
+    /// Adds an entry to models.yaml as it is written.
+    pub(crate) fn add_entry(&mut self, name: &str, entry: Value) {
+        self.models.insert(name.to_owned(), entry);
+        self.save_models();
+    }
+
     /// Changes one field of an entry of models.yaml; null removes it.
     pub(crate) fn set_model(&mut self, name: &str, field: &str, value: Value) {
         let entry = self.models.get_mut(name).and_then(Value::as_object_mut);

@@ -408,6 +408,29 @@ fn long_damaged_and_empty_handed_texts_are_held() {
             "Shibuya-crossing.",
             "santa-maddalena-church-in-funes-2",
             "null",
+            "ERROR",
+            "Error.",
+            "N/A",
+            "n/a.",
+            "None",
+            "None.",
+            "Untitled",
+            "[Untitled]",
+            "Image",
+            "Untitled image",
+            "the image",
+            "No description available.",
+            "No image",
+            "no alt text",
+            "Image not found",
+            "Error: could not process the image",
+            "Error 500",
+            "HTTP error 502",
+            "Error while processing the image.",
+            "Request failed",
+            "unknown",
+            "OK",
+            "Sans titre",
         ],
     );
     held_for(
@@ -420,6 +443,24 @@ fn long_damaged_and_empty_handed_texts_are_held() {
             "A dog \u{e123} here",
         ],
     );
+}
+
+#[test]
+fn a_caption_may_be_one_word_and_may_speak_of_errors_and_of_nothing() {
+    written(&[
+        "Fireworks",
+        "Sunset.",
+        "Error message on a laptop screen",
+        "A screen with the word \"Error\" in red letters.",
+        "Errors in red ink on a page of homework",
+        "A painting called Untitled, in a white frame.",
+        "Nothing but snow as far as the eye can see.",
+        "No parking sign beside a gate",
+        "None of the four chairs is taken.",
+        "An unknown soldier's grave with fresh flowers",
+        "The description beside a museum exhibit",
+        "Two people hold an image of a saint.",
+    ]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Which check answers for which reason.
 
 use super::{
-    coordinates, cut_off, damage, language, leak, markup, options, refusal, repetition, url,
+    coordinates, cut_off, damage, language, leak, markup, options, refusal, repetition, stand_in,
+    url,
 };
 use crate::archive::{Finish, Reason};
 use crate::policy::placeholder::{is_placeholder, looks_like_slug};
@@ -76,10 +77,13 @@ pub(in crate::quality) fn found(reason: Reason, caption: &Caption<'_>) -> bool {
     }
 }
 
-/// From a model, unlike from a person, a slug or the photo's own name is never
-/// meant as a caption.
+/// From a model, unlike from a person, a slug, the photo's own name or a word
+/// such as "error" is never meant as a caption.
 fn is_named_only(text: &str, photo_name: &str) -> bool {
     let bare = text.trim_end_matches('.');
     let own_name = photo_name.contains(['-', '_']) && bare.eq_ignore_ascii_case(photo_name.trim());
-    own_name || is_placeholder(bare, photo_name) || looks_like_slug(bare)
+    own_name
+        || is_placeholder(bare, photo_name)
+        || looks_like_slug(bare)
+        || stand_in::stands_in(text)
 }

@@ -12,6 +12,7 @@ mod options;
 mod refusal;
 mod repetition;
 mod script;
+mod stand_in;
 mod url;
 
 pub(super) use fault::{Caption, found};

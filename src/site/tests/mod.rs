@@ -235,6 +235,8 @@ fn settings(base_url: &Url) -> SiteSettings {
         token_from: None,
         manifest: Some(Manifest::Ids(vec![id("a/1")])),
         pixels: PixelSource::Url("/files/{album}/{name}.jpg".to_owned()),
+        thumbnail: None,
+        page: None,
         concurrency: 4,
         requests_per_second: None,
         recheck: Duration::ZERO,

@@ -1,10 +1,15 @@
 //! Inside a fake model: the way one call takes through format check, script
 //! and reply, and the log of it.
 
-use super::{Asked, Face, Looks, Manners, Tokens, anthropic, gemini, ollama, openai, strict};
+use super::{
+    Asked, Face, Looks, Manners, Tokens, anthropic, gemini, mistral, ollama, openai, strict,
+};
 use crate::support::http::{Answer, Delivery, Handler, Reply, Request};
 use crate::support::photos::ImageFacts;
 use crate::support::script::{Act, Instead, Place, Rules, Say, Seen};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -28,6 +33,9 @@ pub(crate) struct Call {
     pub(crate) headers: Vec<(String, String)>,
     /// Bytes of the request's body.
     pub(crate) bytes: usize,
+    /// The request's body, with a word in place of every image; null for a model
+    /// that looks [`Looks::Barely`].
+    pub(crate) body: Value,
     /// The status that was sent; `None` while it is worked on, or when nothing
     /// was sent.
     pub(crate) status: Option<u16>,
@@ -49,6 +57,8 @@ pub(crate) struct State {
     in_flight: usize,
     served: u64,
     images: HashMap<String, Result<ImageFacts, String>>,
+    /// The files of the images that were looked at closely.
+    pub(crate) pictures: HashMap<String, Vec<u8>>,
 }
 
 /// A fake model behind its server.
@@ -65,6 +75,7 @@ impl Backend {
             in_flight: 0,
             served: 0,
             images: HashMap::new(),
+            pictures: HashMap::new(),
         }))
     }
 
@@ -79,7 +90,8 @@ impl Backend {
         let body = serde_json::from_slice(&request.body);
         let state = self.state();
         let asked = match face {
-            Face::OpenAi => openai::understand(&state.manners, request, body),
+            Face::OpenAi => mistral::check(&state.manners, &body)
+                .and_then(|()| openai::understand(&state.manners, request, body)),
             Face::Ollama => ollama::understand(request, body),
             Face::Anthropic => anthropic::understand(&state.manners, request, body),
             Face::Gemini => gemini::understand(&state.manners, request, body),
@@ -106,7 +118,11 @@ impl Backend {
                 (Looks::Closely, None) => Some(strict::image(text)),
             };
             if let Some(facts) = facts {
-                self.state().images.insert(hash.clone(), facts.clone());
+                let file = STANDARD.decode(text).unwrap_or_default();
+                let mut state = self.state();
+                state.pictures.insert(hash.clone(), file);
+                state.images.insert(hash.clone(), facts.clone());
+                drop(state);
                 facts?;
             }
             first.get_or_insert(hash);
@@ -128,6 +144,10 @@ impl Backend {
             image,
             headers: request.headers.clone(),
             bytes: request.body.len(),
+            body: match state.manners.looks {
+                Looks::Closely => without_images(&request.body, &asked.images),
+                Looks::Barely => Value::Null,
+            },
             status: None,
             delivery: Delivery::Whole,
             caption: None,
@@ -145,6 +165,15 @@ impl Backend {
     }
 }
 
+/// The body of a request that was understood, with a word for each image.
+fn without_images(body: &[u8], images: &[String]) -> Value {
+    let mut text = String::from_utf8_lossy(body).into_owned();
+    for image in images {
+        text = text.replace(image.as_str(), "IMAGE");
+    }
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
 /// What counts a call as in flight; the server may drop the work at any point.
 struct InFlight<'a>(&'a Backend);
 
@@ -155,6 +184,10 @@ impl Drop for InFlight<'_> {
 }
 
 impl Handler for Backend {
+    fn longest_idle(&self) -> Option<std::time::Duration> {
+        self.state().manners.longest_idle
+    }
+
     async fn answer(&self, request: Request) -> Answer {
         let whole = |reply| Answer {
             reply,

@@ -18,6 +18,30 @@ const KNOWN: [&str; 7] = [
     "cachedContent",
 ];
 
+/// Fields of `generationConfig`, by the SDK's types.
+const CONFIG: [&str; 20] = [
+    "stopSequences",
+    "responseMimeType",
+    "responseSchema",
+    "responseJsonSchema",
+    "responseModalities",
+    "candidateCount",
+    "maxOutputTokens",
+    "temperature",
+    "topP",
+    "topK",
+    "seed",
+    "presencePenalty",
+    "frequencyPenalty",
+    "responseLogprobs",
+    "logprobs",
+    "enableEnhancedCivicAnswers",
+    "speechConfig",
+    "thinkingConfig",
+    "imageConfig",
+    "mediaResolution",
+];
+
 /// Checks and reads a request.
 pub(crate) fn understand(
     manners: &Manners,
@@ -45,6 +69,14 @@ pub(crate) fn understand(
         .is_some_and(|config| positive(config, "maxOutputTokens"));
     if !capped {
         return Err(invalid("maxOutputTokens is missing"));
+    }
+    if let Some(config) = config.as_object()
+        && let Some(key) = unknown_key(config, &CONFIG)
+    {
+        let message = format!(
+            "Invalid JSON payload received. Unknown name \"{key}\" at 'generation_config': Cannot find field."
+        );
+        return Err(invalid(&message));
     }
     for name in &manners.refused_settings {
         if config.get(name).is_some() {

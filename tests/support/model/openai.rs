@@ -74,7 +74,9 @@ pub(crate) fn understand(
         .as_object()
         .filter(|_| json_sent)
         .ok_or_else(|| invalid("The body has to be a JSON object.", None))?;
-    if let Some(key) = unknown_key(object, &KNOWN) {
+    if let Some(key) = unknown_key(object, &KNOWN)
+        && !manners.mistral
+    {
         let message = format!("Unrecognized request argument supplied: {key}");
         return Err(invalid(&message, Some("unknown_parameter")));
     }

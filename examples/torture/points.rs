@@ -1,0 +1,145 @@
+//! Layer (b): a fault at the n-th write or sync, for every n, as SQLite tests
+//! itself. The seed is n; the campaign ends when no n-th one is left to hit.
+//!
+//! `strace` injects the faults into the real program. It counts the calls of
+//! each thread for itself, and all work on the state file after its opening is
+//! done by one thread.
+
+use super::blackbox::{Game, Report};
+use super::dice::{Chance, Dice};
+use super::history::Errand;
+use super::process::{End, Execution, Hardship};
+use super::world::Weather;
+
+/// Photos of each run.
+const PHOTOS: u32 = 50;
+
+/// Creating a state file takes fewer writes than this; later ones are the same
+/// for a new file as for one that was there.
+const CREATION: u64 = 40;
+
+/// Faults in a row while the run goes on that has to mend the first one.
+const DURING_RECOVERY: u64 = 2;
+
+/// What is done to the n-th call.
+#[derive(Clone, Copy, Debug)]
+struct Fault {
+    name: &'static str,
+    calls: &'static str,
+    /// As strace writes it, in front of `:when=`.
+    what: &'static str,
+    /// Whether all later calls fail too.
+    persistent: bool,
+}
+
+const FAULTS: [Fault; 8] = [
+    fault("killed at a sync", SYNCS, "signal=KILL", false),
+    fault("killed at a write", WRITES, "signal=KILL", false),
+    fault("EIO at a sync, once", SYNCS, "error=EIO", false),
+    fault("EIO at syncs from then on", SYNCS, "error=EIO", true),
+    fault("EIO at a write, once", WRITES, "error=EIO", false),
+    fault("EIO at writes from then on", WRITES, "error=EIO", true),
+    fault("ENOSPC at a write, once", WRITES, "error=ENOSPC", false),
+    fault(
+        "ENOSPC at writes from then on",
+        WRITES,
+        "error=ENOSPC",
+        true,
+    ),
+];
+
+const SYNCS: &str = "fsync,fdatasync";
+const WRITES: &str = "pwrite64";
+
+const fn fault(
+    name: &'static str,
+    calls: &'static str,
+    what: &'static str,
+    persistent: bool,
+) -> Fault {
+    Fault {
+        name,
+        calls,
+        what,
+        persistent,
+    }
+}
+
+/// Every fault at the n-th call, each on an archive of its own.
+pub(crate) fn play(n: u64) -> Report {
+    let mut whole: Option<Report> = None;
+    let mut hit = false;
+    for fault in FAULTS {
+        let begun: &[bool] = if n < CREATION {
+            &[false, true]
+        } else {
+            &[true]
+        };
+        for begun in begun {
+            let mut game = Game::plain(n, PHOTOS);
+            if *begun {
+                game.quiet(Errand::Backfill, "run --limit 1 --json");
+            }
+            if strike(&mut game, fault, n) {
+                hit = true;
+                game.figures.add("fault points hit", 1);
+                recover(&mut game, n);
+            }
+            game.calm();
+            let report = game.report("points");
+            match &mut whole {
+                Some(whole) => {
+                    whole.figures.absorb(&report.figures);
+                    whole.violations.extend(report.violations);
+                }
+                None => whole = Some(report),
+            }
+        }
+    }
+    let mut report = whole.expect("there are faults");
+    report.exhausted = !hit;
+    report
+}
+
+/// Runs with one fault; says whether it came to that.
+fn strike(game: &mut Game, fault: Fault, n: u64) -> bool {
+    let trace = game.workspace.path("trace");
+    let more = if fault.persistent { "+" } else { "" };
+    let inject = format!("inject={}:{}:when={n}{more}", fault.calls, fault.what);
+    let trace_arg = format!("trace={}", fault.calls);
+    let mut words = vec!["strace", "-f", "-qq"];
+    // With its filter, strace 6.1 is faster and forgets to send signals.
+    if !fault.what.starts_with("signal") {
+        words.push("--seccomp-bpf");
+    }
+    let trace_path = trace.display().to_string();
+    words.extend(["-o", &trace_path, "-e", &trace_arg, "-e", &inject]);
+    let hardship = Hardship {
+        under: words.into_iter().map(str::to_owned).collect(),
+        ..Hardship::default()
+    };
+    let execution = backfill(game, &hardship);
+    let traced = std::fs::read_to_string(&trace).unwrap_or_default();
+    let hit = execution.signal == Some(9) || traced.contains("(INJECTED)");
+    if hit {
+        game.shared.lock().fault(format!("disk: {}", fault.name));
+    }
+    hit
+}
+
+/// More faults while the first one is being mended.
+fn recover(game: &mut Game, n: u64) {
+    for time in 0..DURING_RECOVERY {
+        let mut random = Dice::new(n).roll("recovery", "", time);
+        let fault = *random.one_of(&FAULTS);
+        if strike(game, fault, random.u64(1..12)) {
+            game.figures.add("faults during recovery", 1);
+        }
+    }
+}
+
+fn backfill(game: &mut Game, hardship: &Hardship) -> Execution {
+    let args = ["run".to_owned(), "--json".to_owned()];
+    let how = (End::Itself, hardship);
+    game.execute(Errand::Backfill, &args, Weather::default(), how)
+}

@@ -1,0 +1,86 @@
+//! As an administrator I see on one screen how the archive stands and what the
+//! next night will bring.
+
+use crate::support::{Act, FakeModel, FakePhoto, FakeSite, Say, When, Workspace};
+use serde_json::json;
+
+#[test]
+fn the_status_foretells_what_the_next_run_does() {
+    let (site, model) = (FakeSite::start(), FakeModel::openai());
+    for id in ["coast/a", "coast/b", "coast/refused", "town/c", "town/d"] {
+        site.add(id, FakePhoto::new(&format!("Title of {id}")));
+    }
+    site.add("coast/broken", FakePhoto::new("Broken").no_pixels());
+    site.add("coast/told", FakePhoto::new("Told").alt("Dogs").verified(1));
+    model.script(
+        When::chat().text("Title of coast/refused"),
+        Act::say(Say::Filtered),
+    );
+    let workspace = Workspace::album(&site, &model);
+    let empty = workspace.run(&["status"]).expect(0).stdout;
+    assert!(empty.contains("Nothing is recorded yet"), "{empty}");
+
+    let preview = ["run", "--preview", "--album", "coast", "--json"];
+    let _ = workspace.run(&preview).expect(3);
+    let status = workspace.run(&["status", "--json"]).expect(0).json();
+    let next = json!({"accepted": 0, "drafts": 2, "generate": 2, "retries": 0});
+    assert_eq!(status["next_run"], next);
+    assert_eq!(
+        (&status["held"], &status["not_due"]),
+        (&json!(1), &json!(1))
+    );
+    let text = workspace.run(&["status"]).expect(0).stdout;
+    for part in [
+        "2           drafts that are ready are written",
+        "2           photos without a text: a model is asked",
+        "held: refusal",
+        "backfill  complete",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in: {text}");
+    }
+    assert!(text.lines().count() <= 24, "more than one screen: {text}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+
+    let run = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!((run.number("/written"), run.number("/model_calls")), (4, 2));
+    let status = workspace.run(&["status", "--json"]).expect(0).json();
+    let nothing = json!({"accepted": 0, "drafts": 0, "generate": 0, "retries": 0});
+    assert_eq!(status["next_run"], nothing);
+    let text = workspace.run(&["status"]).expect(0).stdout;
+    assert!(
+        text.contains("nothing to do, unless the site has new photos"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_decision_moves_a_draft_from_those_held_to_those_written_next() {
+    let (site, model) = (FakeSite::start(), FakeModel::openai());
+    for name in ["a", "b"] {
+        let title = format!("Pond {name}");
+        site.add(&format!("pond/{name}"), FakePhoto::new(&title));
+        let text = format!("Ducks, see http://example.org/{name}");
+        model.script(When::chat().text(&title), Act::say(Say::Text(text)));
+    }
+    let workspace = Workspace::album(&site, &model);
+    let _ = workspace.run(&["run", "--json"]).expect(0);
+    let status = workspace.run(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["held"], 2);
+    let table = workspace.run(&["export"]).expect(0).stdout;
+    let table = table.replacen("\"\",\"pond/a\"", "\"accept\",\"pond/a\"", 1);
+    let table = table.replacen("\"\",\"pond/b\"", "\"reject\",\"pond/b\"", 1);
+    workspace.write("held.csv", table);
+    let _ = workspace.run(&["import", "held.csv"]).expect(0);
+    let status = workspace.run(&["status", "--json"]).expect(0).json();
+    assert_eq!(
+        (&status["held"], &status["held_by_reason"]),
+        (&json!(0), &json!({}))
+    );
+    let next = json!({"accepted": 1, "drafts": 0, "generate": 0, "retries": 0});
+    assert_eq!(status["next_run"], next);
+    let run = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!((run.number("/written"), run.number("/model_calls")), (1, 0));
+}
