@@ -110,6 +110,7 @@ pub(super) enum Command {
                             altfill backup \"backups/altfill-$(date +%F).db\"")]
     Backup(Backup),
     /// Try the site, and show what each line of its description finds
+    #[command(after_help = "Examples:\n  altfill check\n  altfill check 1204")]
     Check(Check),
     /// List the models of models.yaml, or try them
     #[command(

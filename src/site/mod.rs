@@ -182,8 +182,12 @@ pub trait Site: Send + Sync {
     fn cleaned(&self, text: &str) -> String;
 
     /// Tries everything that a run does but writing, on one photo: the named one,
-    /// or the first of the listing. For whoever describes the site.
-    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding>;
+    /// or the first of the listing. For whoever describes the site; a site that is
+    /// not described has nothing to explain.
+    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
+        drop(photo);
+        Vec::new()
+    }
 
     /// The requests sent so far, for the summary.
     fn traffic(&self) -> Traffic;
