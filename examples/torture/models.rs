@@ -23,6 +23,9 @@ pub(crate) struct Asked {
     pub(crate) prompt: String,
     /// A hash of the image.
     pub(crate) image: String,
+    /// Tokens that the answer may have: a reply that was cut off may be asked
+    /// for once more with more of them.
+    pub(crate) room: u64,
 }
 
 impl Handler for Model {
@@ -36,6 +39,13 @@ impl Handler for Model {
             };
         }
         let asked = understand(&request);
+        if ollama && asked.prompt.is_empty() {
+            // Nothing is asked: the model is only to be loaded.
+            return Answer {
+                reply: loaded(&asked),
+                delivery: Delivery::Whole,
+            };
+        }
         let (number, wait, mut random) = {
             let mut world = self.0.lock();
             world.requests += 1;
@@ -60,7 +70,22 @@ fn understand(request: &Request) -> Asked {
     for message in body["messages"].as_array().into_iter().flatten() {
         collect(message, "", &mut asked);
     }
+    let caps = [
+        &body["max_tokens"],
+        &body["max_completion_tokens"],
+        &body["options"]["num_predict"],
+    ];
+    asked.room = caps.iter().find_map(|cap| cap.as_u64()).unwrap_or_default();
     asked
+}
+
+fn loaded(asked: &Asked) -> Reply {
+    let body = json!({
+        "model": asked.model, "created_at": "2026-11-21T00:00:00Z",
+        "message": {"role": "assistant", "content": ""},
+        "done": true, "done_reason": "load",
+    });
+    Reply::json(200, &body)
 }
 
 /// Gathers texts and images, wherever the format has them.
@@ -111,7 +136,13 @@ impl World {
         {
             photo.worked_on = at;
         }
-        let key = format!("{}\n{}\n{}", asked.model, asked.prompt, asked.image);
+        let Asked {
+            model,
+            prompt,
+            image,
+            room,
+        } = asked;
+        let key = format!("{model}\n{prompt}\n{image}\n{room}");
         let of_a_photo = photo.is_some() && !self.asks_afresh();
         if let Some(run) = self.paid.get(&key).filter(|_| of_a_photo) {
             let what = format!(

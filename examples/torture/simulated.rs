@@ -364,6 +364,7 @@ fn asked(model: &str, conversation: &Conversation) -> Asked {
         model: model.to_owned(),
         prompt: conversation.system.clone().unwrap_or_default(),
         image: String::new(),
+        room: conversation.cap.unwrap_or_default().into(),
     };
     for part in conversation.turns.iter().flat_map(|turn| &turn.parts) {
         match part {
