@@ -115,6 +115,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         decoding: Semaphore::new(processors),
         summary: Mutex::new(summary),
         strange: Strange::default(),
+        write_turn: tokio::sync::Mutex::default(),
         plan,
         run,
         site,

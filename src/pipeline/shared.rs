@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) summary: Mutex<Summary>,
     pub(super) strange: Strange,
+    /// The turn of writes that the site's limits held back.
+    pub(super) write_turn: tokio::sync::Mutex<()>,
 }
 
 /// Watches for a site that answers something else than the API would.

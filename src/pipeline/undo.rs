@@ -77,6 +77,7 @@ async fn one(shared: Arc<Shared>, write: StoredWrite) {
     let writer = Writer {
         site: &*shared.site,
         checkpoint: &shared.checkpoint,
+        turn: &shared.write_turn,
     };
     let outcome = match writer.carry_out(&photo, fresh, change).await {
         Ok(Landing::Kept(text)) => Outcome::Written { text },

@@ -38,6 +38,7 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
     let writer = Writer {
         site: &*shared.site,
         checkpoint: &shared.checkpoint,
+        turn: &shared.write_turn,
     };
     match writer.carry_out(&looked.photo, fresh, change).await {
         Ok(Landing::Kept(kept)) => {
@@ -151,6 +152,10 @@ pub(super) enum Landing {
 pub(super) struct Writer<'a> {
     pub(super) site: &'a dyn Site,
     pub(super) checkpoint: &'a Checkpoint,
+    /// Held while a write is tried again that the site's limits held back. Each
+    /// try is a read and a write, and the reads of several would use up what the
+    /// site allows before any of them gets to its write.
+    pub(super) turn: &'a tokio::sync::Mutex<()>,
 }
 
 impl Writer<'_> {
@@ -171,10 +176,15 @@ impl Writer<'_> {
         };
         let kept = self.site.cleaned(&change.sent.0);
         let (mut attempts, mut held_back) = (0, 0);
+        // Kept to the end of this change, once taken.
+        let mut turn = None;
         loop {
             let write = self.checkpoint.intend(change.clone()).await?;
             let reply = self.site.write(photo, &change_set, &fresh).await;
             attempts += 1;
+            if turn.is_none() && matches!(reply, Err(SiteError::NotSent(_))) {
+                turn = Some(self.turn.lock().await);
+            }
             let shown = match &reply {
                 Ok(Written::Shown(reading)) => Ok(Reading::clone(reading)),
                 // A refused write may have been half saved, so the site is read

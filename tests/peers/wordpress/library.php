@@ -113,7 +113,9 @@ function fill( $photos ) {
 	// Straight into the table, so that no cleaning touches the bytes, and long
 	// ago, so that only what changes from here on is a change.
 	foreach ( $photos as $at => $photo ) {
-		$id = $ids[ $at ];
+		$id    = $ids[ $at ];
+		$names = array( 'post_title' => "Photo $at", 'post_excerpt' => "Photo $at & <em>friends</em>" );
+		$wpdb->update( $wpdb->posts, $names, array( 'ID' => $id ) );
 		foreach ( array( '_wp_attachment_image_alt' => 'alt', 'alt_source' => 'source' ) as $key => $field ) {
 			$wpdb->delete( $wpdb->postmeta, array( 'post_id' => $id, 'meta_key' => $key ) );
 			if ( isset( $photo[ $field ] ) ) {
