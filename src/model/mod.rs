@@ -26,7 +26,7 @@ mod tokens;
 mod vision;
 mod wait;
 
-pub use allowance::allowances;
+pub use allowance::{allowances, hold};
 pub use checkup::{Checkup, checkup};
 pub use identity::is_another_model;
 pub use load::{Load, load};

@@ -111,6 +111,9 @@ pub(super) async fn attempt(
     }
     let left = reply.as_ref().map(model::allowances);
     entered.turn.heard(&left.unwrap_or_default());
+    if let Some(time) = reply.as_ref().ok().and_then(model::hold) {
+        member.pace.hold(time);
+    }
     let reached = !matches!(reply, Err(Unanswered::NotSent(_)));
     let arrival = Arrival {
         call,
