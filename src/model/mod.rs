@@ -16,6 +16,7 @@ mod identity;
 mod load;
 mod ollama;
 mod openai;
+mod picture;
 mod process;
 mod prompt;
 mod recipe;
