@@ -279,7 +279,9 @@ impl Arrival<'_> {
         let ending = member.model.judge(raw);
         let worth = match &ending {
             Ending::Done(reply) => {
-                member.good(self.sent);
+                if !reply.says_nothing() {
+                    member.good(self.sent);
+                }
                 if let Some(notice) = member.another(reply.model.as_deref()) {
                     shared.notice(notice);
                 }
