@@ -2,6 +2,7 @@
 
 use super::chain::Chain;
 use super::limit::Limit;
+use super::proof::Proof;
 use super::shared::{Shared, Strange};
 use super::stage::stage;
 use super::{Action, Event, Fatal, Observer, Plan, Stop, Summary, Why};
@@ -99,6 +100,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
     // lock; they are closed before its own row is there.
     let open = checkpoint.close_killed_runs(Moment::now()).await?;
     let budget = budget(&plan, &checkpoint).await?;
+    let proof = Proof::new(checkpoint.has_written().await?);
     let run = checkpoint
         .begin_run(id.clone(), plan.mode, settings.finish(), Moment::now())
         .await?;
@@ -115,6 +117,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         decoding: Semaphore::new(processors),
         summary: Mutex::new(summary),
         strange: Strange::default(),
+        proof,
         write_turn: tokio::sync::Mutex::default(),
         plan,
         run,

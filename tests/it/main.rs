@@ -41,6 +41,7 @@ mod reports;
 mod secrets;
 mod shell;
 mod sites_described;
+mod sites_misdescribed;
 mod sites_wordpress;
 mod spreadsheet;
 mod status;
