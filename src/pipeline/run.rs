@@ -77,6 +77,8 @@ pub(super) async fn execute(
         Err(error) => shared.stop.broken_state(&error),
     }
     watch.abort();
+    // It has a share of the state file, which closes with the last one of them.
+    let _ = watch.await;
     Ok(finish(&shared, started).await)
 }
 
