@@ -4,6 +4,7 @@
 //! direction could make a text read as another.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Stands where such a character stood.
 const BLOT: char = '\u{fffd}';
@@ -30,7 +31,7 @@ pub(super) fn harmless_json(json: &str) -> Cow<'_, str> {
         if is_obeyed(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                safe.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(safe, "\\u{unit:04x}");
             }
         } else {
             safe.push(c);
@@ -43,13 +44,10 @@ pub(super) fn harmless_json(json: &str) -> Cow<'_, str> {
 /// character), separators of lines and paragraphs, marks that change the writing
 /// direction for what follows, and invisible tags.
 fn is_obeyed(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        '\u{2028}' | '\u{2029}' => true,
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        '\u{e0000}'..='\u{e007f}' => true,
-        c => c.is_control(),
-    }
+    let marks = matches!(c,
+        '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        | '\u{e0000}'..='\u{e007f}');
+    marks || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::parcel::{Answer, Body};
 use super::patience::Patience;
 use super::rest::{Ids, RestSite};
 use super::{ChangeSet, Site, TagChange};
-use crate::archive::{PhotoId, Reading, SiteName, Tag};
+use crate::archive::{PhotoId, SiteName, Tag};
 use crate::config::{PhotoLimits, PixelSource, Preset, SiteSettings};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LINK, LOCATION};
@@ -121,7 +121,6 @@ pub fn site(bytes: &[u8]) {
         };
         let _ = site.api.writing_parcel(&id, &change, &reading);
         let _ = site.cleaned(reading.alt.as_deref().unwrap_or_default());
-        let _: Reading = reading;
     }
 }
 

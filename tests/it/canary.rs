@@ -17,8 +17,9 @@ fn forms(secret: &str) -> Vec<(&'static str, String)> {
     let json = serde_json::to_string(secret).expect("text is JSON");
     let twice = serde_json::to_string(&json).expect("text is JSON");
     let bytes = secret.as_bytes();
-    let hex = |bytes: &mut dyn Iterator<Item = &u8>| -> String {
-        bytes.map(|byte| format!("{byte:02x}")).collect()
+    let hex = |bytes: &mut dyn Iterator<Item = &u8>| {
+        let digits: Vec<String> = bytes.map(|byte| format!("{byte:02x}")).collect();
+        digits.concat()
     };
     let html = secret
         .replace('&', "&amp;")

@@ -14,12 +14,10 @@ const SEQUENCES: &str = "A\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}[31m\u{9b}5n\rB\u{8}
 
 /// What a terminal would obey; its own lines and tabs aside.
 fn obeyed(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        '\u{e0000}'..='\u{e007f}' => true,
-        c => c.is_control(),
-    }
+    let marks = matches!(c,
+        '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        | '\u{e0000}'..='\u{e007f}');
+    marks || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
 fn harmless(what: &str, output: &Output) {
