@@ -174,7 +174,7 @@ async function hostile(file) {
   await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
   await page.waitForTimeout(500);
   assert.equal(page.url().replace(/#.*/, ""), address.replace(/#.*/, ""), "the page stays where it is");
-  const left = requests.filter(([, url]) => /evil\.example/.test(url));
+  const left = requests.filter(([, url]) => new URL(url).host.includes("evil.example"));
   assert.deepEqual(left, [], "no request leaves");
   const foreign = "#list :is(script, svg, iframe, meta, base, link, style, form, object, embed, [srcset], [onload], [onfocus], [onmouseover])";
   assert.equal(await page.locator(foreign).count(), 0, "texts make no elements");
