@@ -160,7 +160,10 @@ impl TryFrom<std::collections::BTreeMap<String, String>> for Headers {
     fn try_from(raw: std::collections::BTreeMap<String, String>) -> Result<Self, String> {
         let entry = |(name, value): (String, String)| {
             let header = HeaderName::try_from(&name);
-            let header = header.map_err(|_| format!("\"{name}\" is no name of a header"))?;
+            let header = header.map_err(|_| {
+                let shown: String = name.escape_debug().take(24).collect();
+                format!("\"{shown}\" is no name of a header")
+            })?;
             Ok((header, Template::try_from(value)?))
         };
         raw.into_iter()
