@@ -13,6 +13,8 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod demo;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod model;
 pub mod pace;
 pub mod photo;

@@ -9,11 +9,14 @@
 //! line.
 
 mod addresses;
+mod authorities;
 mod catalog;
 mod connection;
 mod entries;
 mod environment;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod layers;
 mod models;
 mod providers;
@@ -32,6 +35,7 @@ mod yaml_tree;
 #[cfg(test)]
 mod tests;
 
+pub use authorities::Authorities;
 pub use catalog::{Catalog, load_models};
 pub use environment::{Environment, VARIABLES, Variable};
 pub use error::{ConfigError, Problem, Spot};

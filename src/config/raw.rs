@@ -28,6 +28,7 @@ pub(super) struct RawSite<'a> {
     pub(super) user: Option<Given<'a, String>>,
     pub(super) token_env: Option<Given<'a, String>>,
     pub(super) token_file: Option<Given<'a, String>>,
+    pub(super) ca_file: Option<Given<'a, String>>,
     pub(super) manifest: Option<Given<'a, String>>,
     pub(super) pixels: Option<RawPixels<'a>>,
     pub(super) thumbnail: Option<Given<'a, String>>,
@@ -83,6 +84,7 @@ pub(super) struct RawRun<'a> {
 pub(super) struct RawPhoto<'a> {
     pub(super) max_bytes: Option<Given<'a, u64>>,
     pub(super) max_pixels: Option<Given<'a, u64>>,
+    pub(super) max_memory: Option<Given<'a, u64>>,
 }
 
 impl<'a> RawSettings<'a> {
@@ -116,6 +118,7 @@ fn wrong_table(key: &str) -> Option<String> {
                 "user",
                 "token_env",
                 "token_file",
+                "ca_file",
                 "manifest",
                 "pixels",
             ][..],
@@ -145,6 +148,7 @@ impl<'a> RawSite<'a> {
             user: table.text("user", problems),
             token_env: table.text("token_env", problems),
             token_file: table.text("token_file", problems),
+            ca_file: table.text("ca_file", problems),
             manifest: table.text("manifest", problems),
             pixels: RawPixels::read(table, problems),
             thumbnail: table.text("thumbnail", problems),
@@ -234,6 +238,7 @@ impl<'a> RawPhoto<'a> {
         let photo = Self {
             max_bytes: table.size("max_bytes", problems),
             max_pixels: table.whole("max_pixels", problems),
+            max_memory: table.size("max_memory", problems),
         };
         table.done(problems, |_| None);
         photo

@@ -144,6 +144,7 @@ fn photo(raw: RawPhoto<'_>, problems: &mut Problems) -> PhotoLimits {
     PhotoLimits {
         max_bytes: count(raw.max_bytes, bounds::MAX_BYTES, 64_000_000, problems),
         max_pixels: count(raw.max_pixels, bounds::MAX_PIXELS, 100_000_000, problems),
+        max_memory: count(raw.max_memory, bounds::MAX_MEMORY, 200_000_000, problems),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The checked settings of one invocation.
 
-use super::{ConfigError, ModelEntry, Models};
+use super::{Authorities, ConfigError, ModelEntry, Models};
 use crate::archive::{ContextField, Language, ModelName, SiteName, Usd};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
@@ -109,6 +109,8 @@ pub struct SiteSettings {
     pub token: Option<SecretString>,
     /// Where the credential comes from, in words for people.
     pub token_from: Option<String>,
+    /// Certificate authorities that its servers may have beside the machine's own.
+    pub authorities: Option<Authorities>,
     /// The list of photos; `None` means the walk through `pixels.dir`.
     pub manifest: Option<Manifest>,
     /// Where pixels come from.
@@ -191,4 +193,6 @@ pub struct PhotoLimits {
     pub max_bytes: u64,
     /// Pixels of a decoded image, width times height.
     pub max_pixels: u64,
+    /// Bytes of memory that all images being decoded may take together.
+    pub max_memory: u64,
 }

@@ -10,6 +10,8 @@ mod command;
 mod embedded;
 mod ending;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gemini;
 mod http;
 mod identity;
@@ -21,7 +23,8 @@ mod process;
 mod prompt;
 mod recipe;
 mod settings;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code))]
 mod testing;
 mod tokens;
 mod vision;

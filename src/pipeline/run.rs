@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::limit::Limit;
 use super::proof::Proof;
-use super::shared::{Shared, Strange};
+use super::shared::{Shared, Strange, megabytes};
 use super::stage::stage;
 use super::{Action, Event, Fatal, Observer, Plan, Stop, Summary, Why};
 use super::{caption, list, look, prepare, recover, write};
@@ -117,6 +117,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         budget_changed: Notify::new(),
         bodies,
         decoding: Semaphore::new(processors),
+        memory: Semaphore::new(megabytes(plan.photo.max_memory) as usize),
         summary: Mutex::new(summary),
         strange: Strange::default(),
         proof,

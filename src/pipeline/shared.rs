@@ -35,6 +35,8 @@ pub(super) struct Shared {
     pub(super) bodies: Option<Arc<Bodies>>,
     /// Images decoded at once: as many as there are processors.
     pub(super) decoding: Semaphore,
+    /// Megabytes that pictures being decoded may take together.
+    pub(super) memory: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) summary: Mutex<Summary>,
     pub(super) strange: Strange,
@@ -42,6 +44,11 @@ pub(super) struct Shared {
     pub(super) proof: Proof,
     /// The turn of writes that the site's limits held back.
     pub(super) write_turn: tokio::sync::Mutex<()>,
+}
+
+/// Bytes in the unit of [`Shared::memory`], rounded up and never nothing.
+pub(super) fn megabytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1_000_000).max(1)).unwrap_or(u32::MAX)
 }
 
 /// Watches for a site that answers something else than the API would.

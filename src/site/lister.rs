@@ -15,7 +15,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of one page at most: some sites give everything in one.
-const LARGEST_PAGE: u64 = 256 * 1024 * 1024;
+const LARGEST_PAGE: u64 = 64 * 1024 * 1024;
 
 /// Ids that are remembered, to find a few others than a failing one.
 const REMEMBERED: usize = 64;
@@ -94,6 +94,23 @@ impl Lister {
     pub(super) fn mark(&self) -> Option<String> {
         let mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
         mark.clone()
+    }
+
+    /// Takes one page as if it were the first, for `crate::fuzz`.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn take_first(&self, parcel: &Parcel, answer: &Answer, document: &Value) {
+        let list = &self.api.description.list;
+        let mut walk = Walk {
+            lister: self.clone(),
+            since: None,
+            progress: Progress::new(list.paging, list.first, list.limit),
+            items: VecDeque::new(),
+            mark: None,
+            stage: Stage::First,
+        };
+        let _ = walk.take(parcel, answer, document);
+        // What it says of the next page becomes a request of our own.
+        let _ = walk.parcel();
     }
 
     /// A few ids of late other than this one.

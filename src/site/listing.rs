@@ -220,7 +220,7 @@ impl Ids {
 
 /// Reads one id a line. Blank lines and those that begin with `#` are passed
 /// over; a `#` further on belongs to a name.
-fn read_lines(
+pub(super) fn read_lines(
     mut reader: impl BufRead,
     name: &str,
     shape: &IdShape,

@@ -11,6 +11,8 @@ mod credentials;
 mod description;
 mod explain;
 mod folder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod guard;
 mod html;
 mod http;
@@ -32,6 +34,7 @@ pub use explain::{Finding, Finds};
 pub use open::open;
 
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
+use crate::config::Secrets;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
@@ -128,6 +131,29 @@ pub enum SiteError {
     /// The run is being stopped. A write that ends so was not executed.
     #[error("stopped")]
     Cancelled,
+}
+
+impl SiteError {
+    /// The same about another text.
+    fn map(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Missing(text) => Self::Missing(change(text)),
+            Self::Photo(text) => Self::Photo(change(text)),
+            Self::NotApi(text) => Self::NotApi(change(text)),
+            Self::Conflict(text) => Self::Conflict(change(text)),
+            Self::OutcomeUnknown(text) => Self::OutcomeUnknown(change(text)),
+            Self::NotSent(text) => Self::NotSent(change(text)),
+            Self::Outage(text) => Self::Outage(change(text)),
+            Self::Settings(text) => Self::Settings(change(text)),
+            Self::Cancelled => Self::Cancelled,
+        }
+    }
+
+    /// The same without secrets: a server may repeat a token anywhere, in the
+    /// path of a redirect for instance, and errors are kept.
+    fn masked(self, secrets: &Secrets) -> Self {
+        self.map(|text| secrets.mask(&text).into_owned())
+    }
 }
 
 /// The owner of the photos.

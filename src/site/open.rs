@@ -6,7 +6,7 @@ use super::credentials::Credentials;
 use super::description::{Credential, Description};
 use super::folder::Folder;
 use super::guard::Guard;
-use super::http::Courier;
+use super::http::{Courier, Route};
 use super::lister::Lister;
 use super::listing::Listing;
 use super::paging::Paging;
@@ -17,7 +17,7 @@ use super::presets;
 use super::rest::{Ids, PixelSupply, RestSite};
 use super::{Site, SiteError};
 use crate::archive::Fingerprint;
-use crate::config::{PhotoLimits, PixelSource, SiteSettings};
+use crate::config::{PhotoLimits, PixelSource, Secrets, SiteSettings};
 use crate::pace::{Limits, Pace};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -77,7 +77,8 @@ pub(super) fn open_with(
     let courier = Courier::new(
         Arc::clone(&shared),
         patience,
-        base.url(),
+        (base.url(), Route::to(base.url())),
+        settings.authorities.as_ref(),
         None,
         "site.base_url",
     )?;
@@ -102,7 +103,7 @@ pub(super) fn open_with(
         base,
         courier,
         shared,
-        token: settings.token.clone(),
+        secrets: Secrets::new(&settings.secrets()),
         credential,
         edge: settings.image_edge,
         entity_tags_mislead: AtomicBool::new(false),
@@ -166,9 +167,19 @@ impl Supply<'_> {
         setting: &'static str,
     ) -> Result<PixelSupply, SiteError> {
         let guard = Guard::new([self.base.url(), home].into_iter());
-        let shared = Arc::clone(self.shared);
-        let courier = Courier::new(shared, self.patience, home, Some(guard.clone()), setting)?;
         let images = self.description.auth.images;
+        let base = self.base.url();
+        // Images of others travel as the machine is set up; they carry no token.
+        let own = home.origin() == base.origin() || (images && self.credential.is_some());
+        let route = if own { Route::to(base) } else { Route::Proxied };
+        let courier = Courier::new(
+            Arc::clone(self.shared),
+            self.patience,
+            (home, route),
+            self.settings.authorities.as_ref(),
+            Some(guard.clone()),
+            setting,
+        )?;
         Ok(PixelSupply::Url(Box::new(UrlPixels {
             courier,
             guard,

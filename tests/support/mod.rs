@@ -14,6 +14,7 @@
 )]
 
 mod album;
+pub(crate) mod bombs;
 pub(crate) mod cms;
 pub(crate) mod http;
 pub(crate) mod library;
