@@ -14,6 +14,7 @@ mod connection;
 mod entries;
 mod environment;
 mod error;
+mod folder;
 mod layers;
 mod models;
 mod providers;
@@ -41,5 +42,6 @@ pub use quantities::{duration, duration_text};
 pub use resolve::load;
 pub use secrets::Secrets;
 pub use settings::{
-    ContextPolicy, Manifest, PhotoLimits, PixelSource, Preset, RunSettings, Settings, SiteSettings,
+    ContextPolicy, FolderSettings, FolderTexts, Manifest, PhotoLimits, PixelSource, Preset,
+    RunSettings, Settings, SidecarName, SiteSettings,
 };

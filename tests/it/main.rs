@@ -40,6 +40,8 @@ mod reports;
 mod secrets;
 mod shell;
 mod sites_described;
+mod sites_folder;
+mod sites_folder_texts;
 mod sites_wordpress;
 mod spreadsheet;
 mod status;
