@@ -50,8 +50,8 @@ pub(super) fn item<'i>(items: &'i [Item], language: &str) -> Option<&'i Item> {
 }
 
 /// Whether one of these would be shown in a language.
-pub(super) fn any<'i>(items: impl Iterator<Item = &'i Item> + Clone, language: &str) -> bool {
-    pick(&items, language).is_some()
+pub(super) fn any<'i>(items: &(impl Iterator<Item = &'i Item> + Clone), language: &str) -> bool {
+    pick(items, language).is_some()
 }
 
 fn pick<'i>(items: &(impl Iterator<Item = &'i Item> + Clone), language: &str) -> Option<&'i Item> {

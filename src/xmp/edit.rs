@@ -230,7 +230,7 @@ impl<'p> Plan<'p> {
         let space = match (&property.value, item) {
             (Value::Items(items, _), Some(item)) if items.len() > 1 => {
                 let others = items.iter().filter(|other| other.outer != item.outer);
-                if choose::any(others, self.wish.language) {
+                if choose::any(&others, self.wish.language) {
                     return item.inner.clone().map(|inner| (inner, String::new()));
                 }
                 self.space_before(item.outer.clone())

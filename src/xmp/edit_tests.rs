@@ -177,7 +177,7 @@ fn what_is_not_safe_to_change_is_refused() {
     let with = |inside: &str| format!("{HEAD}<rdf:Description>{inside}</rdf:Description>{TAIL}");
     let end = "</i:AltTextAccessibility>";
     let cases = [
-        ("".to_owned(), "no single rdf:RDF"),
+        (String::new(), "no single rdf:RDF"),
         ("\u{fffe}".to_owned(), "no sound XML"),
         ("<a>".to_owned(), "line 1"),
         ("<a/><b/>".to_owned(), "second root"),

@@ -119,9 +119,9 @@ struct Attribute {
 
 impl Walk<'_> {
     fn malformed(&self, at: usize, why: &str) -> XmpError {
-        let before = &self.text.as_bytes()[..at.min(self.text.len())];
+        let before = self.text.get(..at).unwrap_or(self.text);
         XmpError::Malformed {
-            line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+            line: before.matches('\n').count() + 1,
             why: why.to_owned(),
         }
     }
@@ -243,7 +243,7 @@ impl Walk<'_> {
             return;
         };
         let outer = tag.start..self.at.end;
-        let inner = (!empty).then(|| tag.end..self.at.start);
+        let inner = (!empty).then_some(tag.end..self.at.start);
         match kind {
             Kind::Top => {
                 if let Some(top) = self.found.tops.last_mut() {

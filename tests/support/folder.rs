@@ -4,6 +4,7 @@
 use super::photos::{Metadata, photo};
 use super::{FakeModel, Program, Workspace};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -67,7 +68,8 @@ impl Folder {
 
     pub(crate) fn read(&self, id: &str) -> String {
         let path = self.path(id);
-        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let bytes =
+            std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         String::from_utf8(bytes).expect("our texts are UTF-8")
     }
 
@@ -156,13 +158,15 @@ pub(crate) fn alt_text(packet: &str) -> String {
 }
 
 /// Whether exiftool can be asked; where it can't, that is said.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that leaves something out says so"
+)]
 pub(crate) fn has_exiftool() -> bool {
     let there = Command::new("exiftool").arg("-ver").output().is_ok();
     if !there {
-        eprintln!(
-            "exiftool IS NOT INSTALLED: sidecars are not validated with it (package \
-             libimage-exiftool-perl)"
-        );
+        let said = "exiftool IS NOT INSTALLED: sidecars are not validated with it";
+        let _ = writeln!(std::io::stderr(), "{said}");
     }
     there
 }

@@ -201,8 +201,7 @@ impl<'t> Table<'t> {
             } else if at == self.alt {
                 neutral(&new.alt)
             } else if Some(at) == self.source {
-                new.source
-                    .map_or_else(old, |source| word(source).to_owned())
+                word(new.source).map_or_else(old, str::to_owned)
             } else {
                 old()
             }

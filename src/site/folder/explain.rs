@@ -59,9 +59,8 @@ fn survey(inner: &Inner) -> Survey {
     let mut survey = Survey::default();
     let _ = inner.lister.walk(None, |met| {
         match met {
-            Met::Photo(listed) => {
+            Met::Photo(id, _) => {
                 survey.photos += 1;
-                let id = listed.id;
                 let album = id
                     .as_str()
                     .rsplit_once('/')
@@ -204,15 +203,12 @@ fn one(inner: &Inner, photo: &PhotoId, report: &mut Report) {
             let date = photo::facts(&pixels.bytes).date;
             let date = date.map_or_else(String::new, |date| format!(", taken on {date}"));
             let bytes = pixels.bytes.len();
-            match image::guess_format(&pixels.bytes) {
-                Ok(kind) => {
-                    let text = format!("{bytes} bytes of {}{date}", kind.to_mime_type());
-                    report.add("image", Finds::Works, text);
-                }
-                Err(_) => {
-                    let text = format!("{bytes} bytes of no image that altfill knows");
-                    report.add("image", Finds::Fails, text);
-                }
+            if let Ok(kind) = image::guess_format(&pixels.bytes) {
+                let text = format!("{bytes} bytes of {}{date}", kind.to_mime_type());
+                report.add("image", Finds::Works, text);
+            } else {
+                let text = format!("{bytes} bytes of no image that altfill knows");
+                report.add("image", Finds::Fails, text);
             }
         }
         Err(error) => report.add("image", Finds::Fails, error.to_string()),

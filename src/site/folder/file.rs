@@ -1,6 +1,7 @@
 //! One file with the texts of all photos, as it was read: which photo has which
 //! text, and the file with some of them changed and all else as it was.
 
+use super::super::TagChange;
 use super::{csv, json};
 use crate::archive::{PhotoId, Tag};
 use std::collections::HashMap;
@@ -24,8 +25,7 @@ pub(super) struct Row {
 pub(super) struct NewRow {
     pub(super) path: String,
     pub(super) alt: String,
-    /// `None` leaves the source as it is, `Some(None)` empties it.
-    pub(super) source: Option<Option<Tag>>,
+    pub(super) source: TagChange,
 }
 
 /// The file, read.
@@ -131,12 +131,16 @@ impl File {
     }
 }
 
-/// The word for a source.
-pub(super) fn word(source: Option<Tag>) -> &'static str {
-    source.map_or("", Tag::as_str)
+/// The word that a change of the source puts there; `None` where it stays.
+pub(super) fn word(source: TagChange) -> Option<&'static str> {
+    match source {
+        TagChange::Keep => None,
+        TagChange::Set(tag) => Some(tag.as_str()),
+        TagChange::Clear => Some(""),
+    }
 }
 
-/// The inverse, whatever the case of its letters; other words mean nothing to us.
+/// The source that a word means, whatever the case of its letters; other words mean nothing to us.
 pub(super) fn source(word: &str) -> Option<Tag> {
     Tag::parse(&word.trim().to_ascii_lowercase())
 }
@@ -150,13 +154,13 @@ mod tests {
         NewRow {
             path: path.to_owned(),
             alt: alt.to_owned(),
-            source: Some(Some(Tag::Machine)),
+            source: TagChange::Set(Tag::Machine),
         }
     }
 
     fn back(path: &str) -> NewRow {
         NewRow {
-            source: Some(None),
+            source: TagChange::Clear,
             ..new(path, "")
         }
     }

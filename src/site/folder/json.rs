@@ -2,10 +2,12 @@
 //! `source`, and whatever else a person or a program keeps there. Only the values
 //! that change are replaced; every other byte stays.
 
+use super::super::TagChange;
 use super::file::{Found, NewRow, Row, source, word};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 pub(super) fn empty() -> Vec<u8> {
@@ -59,7 +61,10 @@ pub(super) fn with(bytes: &[u8], wished: &HashMap<String, NewRow>) -> Result<Vec
             continue;
         };
         left.remove(path);
-        let source = change.source.map(|source| quoted(word(source)));
+        let taken_from_nothing = places.source.is_none() && change.source == TagChange::Clear;
+        let source = word(change.source)
+            .filter(|_| !taken_from_nothing)
+            .map(quoted);
         let mut fields = vec![("alt", places.alt, Some(quoted(&change.alt)))];
         fields.push(("source", places.source, source));
         fields.sort_by_key(|(_, place, _)| place.as_ref().map_or(usize::MAX, |place| place.start));
@@ -73,7 +78,7 @@ pub(super) fn with(bytes: &[u8], wished: &HashMap<String, NewRow>) -> Result<Vec
                 // Behind the last field, before what closes the object.
                 let inside = text[..end - 1].trim_end().len().max(at);
                 new.push_str(&text[at..inside]);
-                new.push_str(&format!(", \"{name}\": {value}"));
+                let _ = write!(new, ", \"{name}\": {value}");
                 at = inside;
             }
         }
@@ -90,10 +95,11 @@ pub(super) fn with(bytes: &[u8], wished: &HashMap<String, NewRow>) -> Result<Vec
                 new.push(',');
             }
             let [path, alt] = [&change.path, &change.alt].map(|text| quoted(text));
-            let source = quoted(word(change.source.flatten()));
-            new.push_str(&format!(
+            let source = quoted(word(change.source).unwrap_or_default());
+            let _ = write!(
+                new,
                 "\n  {{\"path\": {path}, \"alt\": {alt}, \"source\": {source}}}"
-            ));
+            );
         }
         if !text[at..].starts_with(['\r', '\n']) {
             new.push('\n');

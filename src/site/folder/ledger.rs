@@ -2,7 +2,7 @@
 //! and written for all changes that wait at that moment, so that many photos cost
 //! few writes of the whole file.
 
-use super::super::{ChangeSet, SiteError, TagChange};
+use super::super::{ChangeSet, SiteError};
 use super::file::{File, Form, NewRow};
 use super::replace::{self, Before, Unput};
 use super::tree::{Place, Tree};
@@ -249,11 +249,7 @@ impl Shared {
         let changes = group.iter().map(|job| NewRow {
             path: job.photo.to_string(),
             alt: job.change.alt.clone(),
-            source: match job.change.tag {
-                TagChange::Keep => None,
-                TagChange::Set(tag) => Some(Some(tag)),
-                TagChange::Clear => Some(None),
-            },
+            source: job.change.tag,
         });
         let after = now.file.with(changes.collect()).map_err(|why| {
             let text = format!("{}: {why}", self.path.display());

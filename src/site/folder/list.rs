@@ -46,7 +46,8 @@ pub(super) struct Lister {
 
 /// What the walk met.
 pub(super) enum Met {
-    Photo(Listed),
+    /// A photo, and whether it changed.
+    Photo(PhotoId, News),
     /// An image of a kind that can't be decoded.
     Unreadable(PathBuf),
     /// A link.
@@ -81,7 +82,10 @@ impl Lister {
             let begun = nanoseconds(SystemTime::now()) - OVERLAP.as_nanos() as i128;
             let ended = walker.walk(since, |met| {
                 let item = match met {
-                    Met::Photo(listed) => Ok(listed),
+                    Met::Photo(id, news) => Ok(Listed {
+                        news,
+                        ..Listed::from(id)
+                    }),
                     Met::Failed(error) => Err(error),
                     Met::Unreadable(_) | Met::Link => return ControlFlow::Continue(()),
                 };
@@ -114,7 +118,7 @@ impl Lister {
         let texts = self.texts.as_deref().map_or(i128::MIN, touched);
         let enters = |entry: &DirEntry| {
             let passed = |name: &&str| entry.file_name() == *name;
-            !(entry.file_type().is_dir() && PASSED_OVER.iter().any(|name| passed(&name)))
+            !(entry.file_type().is_dir() && PASSED_OVER.iter().any(passed))
         };
         for entry in walk::entries(&self.tree.path, usize::MAX, enters) {
             let met = match entry {
@@ -157,15 +161,12 @@ impl Lister {
             };
             own.max(texts) >= since || (self.texts.is_none() && beside() >= since)
         });
-        Met::Photo(Listed {
-            id: PhotoId::new(id),
-            reading: None,
-            news: if changed {
-                News::Changed
-            } else {
-                News::Present
-            },
-        })
+        let news = if changed {
+            News::Changed
+        } else {
+            News::Present
+        };
+        Met::Photo(PhotoId::new(id), news)
     }
 
     /// A directory that can't be looked into: its photos are left out, unless it is

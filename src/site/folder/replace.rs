@@ -177,9 +177,8 @@ fn move_there(
 /// and with the same content.
 fn unchanged(place: &Place, name: &str, before: Option<&Before>) -> Result<(), Unput> {
     let most = before.map_or(0, |before| before.bytes.len() as u64);
-    let now = match place.file(name) {
-        Ok(now) => now,
-        Err(_) => return Err(Unput::Changed),
+    let Ok(now) = place.file(name) else {
+        return Err(Unput::Changed);
     };
     let same = match (now, before) {
         (None, None) => true,
