@@ -17,8 +17,12 @@ fn written(folder: &Folder) -> usize {
     folder
         .files()
         .keys()
-        .filter(|name| name.ends_with(".xmp"))
+        .filter(|name| is_sidecar(name))
         .count()
+}
+
+fn is_sidecar(name: &str) -> bool {
+    std::path::Path::new(name).extension() == Some("xmp".as_ref())
 }
 
 /// Other programs' sidecars, of every kind that is at hand.
@@ -604,7 +608,7 @@ fn killed_again_and_again_it_leaves_no_half_written_sidecar() {
                          slots.id = writes.slot JOIN photos ON photos.id = slots.photo \
                          WHERE writes.state = 'confirmed'";
         for (name, bytes) in folder.files() {
-            if name.ends_with(".xmp") {
+            if is_sidecar(&name) {
                 let text = String::from_utf8(bytes).expect("UTF-8");
                 let alt = alt_text(&text);
                 let known = alt.is_empty() || captions.contains(&alt);
