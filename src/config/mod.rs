@@ -15,6 +15,7 @@ mod connection;
 mod entries;
 mod environment;
 mod error;
+mod folder;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod layers;
@@ -45,5 +46,6 @@ pub use quantities::{duration, duration_text};
 pub use resolve::load;
 pub use secrets::Secrets;
 pub use settings::{
-    ContextPolicy, Manifest, PhotoLimits, PixelSource, Preset, RunSettings, Settings, SiteSettings,
+    ContextPolicy, FolderSettings, FolderTexts, Manifest, PhotoLimits, PixelSource, Preset,
+    RunSettings, Settings, SidecarName, SiteSettings,
 };

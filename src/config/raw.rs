@@ -38,6 +38,9 @@ pub(super) struct RawSite<'a> {
     pub(super) recheck: Option<Given<'a, Duration>>,
     pub(super) sweep: Option<Given<'a, Duration>>,
     pub(super) timeout: Option<Given<'a, Duration>>,
+    pub(super) dir: Option<Given<'a, String>>,
+    pub(super) texts: Option<Given<'a, String>>,
+    pub(super) sidecar: Option<Given<'a, String>>,
     /// The keys that describe the site's API.
     pub(super) description: Vec<(&'static str, Given<'a, &'a Value>)>,
 }
@@ -121,6 +124,9 @@ fn wrong_table(key: &str) -> Option<String> {
                 "ca_file",
                 "manifest",
                 "pixels",
+                "dir",
+                "texts",
+                "sidecar",
             ][..],
         ),
         ("context", &["album", "title", "caption", "notes"]),
@@ -158,6 +164,9 @@ impl<'a> RawSite<'a> {
             recheck: table.duration("recheck", problems),
             sweep: table.duration("sweep", problems),
             timeout: table.duration("timeout", problems),
+            dir: table.text("dir", problems),
+            texts: table.text("texts", problems),
+            sidecar: table.text("sidecar", problems),
             description: DESCRIPTION
                 .into_iter()
                 .filter_map(|key| Some((key, table.node(key)?)))

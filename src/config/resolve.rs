@@ -74,6 +74,9 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     };
     let notes: Vec<String> = settings.used_models().flat_map(entries::warnings).collect();
     settings.warnings.extend(notes);
+    if let Some(folder) = &mut settings.site.folder {
+        folder.language = settings.language.clone();
+    }
     let edges = settings.used_models().map(|entry| entry.image.long_edge);
     if let Some(edge) = edges.max() {
         settings.site.image_edge = edge;

@@ -64,6 +64,8 @@ pub enum Preset {
     Strapi,
     /// Nothing but what the settings describe.
     Rest,
+    /// A folder of photos on this machine.
+    Folder,
 }
 
 /// Where the list of photos comes from.
@@ -87,6 +89,35 @@ pub enum PixelSource {
     Dir(PathBuf),
     /// Where the site says, with each photo.
     Site,
+}
+
+/// A folder that is a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderSettings {
+    /// The directory whose photos are the archive.
+    pub dir: PathBuf,
+    /// Where their texts are.
+    pub texts: FolderTexts,
+    /// The language of the texts that are written.
+    pub language: Language,
+}
+
+/// Where the texts of a folder's photos are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FolderTexts {
+    /// In an XMP sidecar beside each photo; new ones are named so.
+    Sidecars(SidecarName),
+    /// In this one CSV or JSON file.
+    File(PathBuf),
+}
+
+/// How a sidecar is named after its photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SidecarName {
+    /// `photo.jpg.xmp`, as darktable and digiKam do.
+    Full,
+    /// `photo.xmp`, as Adobe's programs and exiftool do.
+    Short,
 }
 
 /// The site, as configured.
@@ -132,6 +163,8 @@ pub struct SiteSettings {
     pub image_edge: u32,
     /// How long one request may take.
     pub timeout: Duration,
+    /// The folder, where it is one.
+    pub folder: Option<FolderSettings>,
 }
 
 impl SiteSettings {

@@ -16,12 +16,13 @@ use std::path::Path;
 use std::time::Duration;
 use url::Url;
 
-const PRESETS: [(&str, Preset); 6] = [
+const PRESETS: [(&str, Preset); 7] = [
     ("album", Preset::Album),
     ("embedded", Preset::Embedded),
     ("wordpress", Preset::WordPress),
     ("drupal-jsonapi", Preset::DrupalJsonApi),
     ("strapi", Preset::Strapi),
+    ("folder", Preset::Folder),
     ("rest", Preset::Rest),
 ];
 
@@ -44,13 +45,15 @@ pub(super) fn resolve(parts: &Parts<'_>, problems: &mut Problems) -> Option<Reso
     };
     let mut resolved = match preset {
         Preset::Embedded => parts.embedded(),
+        Preset::Folder => parts.folder(problems)?,
         other => parts.remote(other, problems)?,
     };
     let settings = &mut resolved.settings;
     if let Some(name) = &raw.name {
         settings.name = site_name(name, problems)?;
     }
-    settings.concurrency = count(raw.concurrency.clone(), CONCURRENCY, 4, problems) as usize;
+    let usual = settings.concurrency as u64;
+    settings.concurrency = count(raw.concurrency.clone(), CONCURRENCY, usual, problems) as usize;
     if let Some(rate) = &raw.requests_per_second {
         if rate.value > 0.0 && rate.value <= 100_000.0 {
             settings.requests_per_second = Some(rate.value);
@@ -125,6 +128,9 @@ impl Parts<'_> {
             ("manifest", raw.manifest.is_some()),
             ("pixels", raw.pixels.is_some()),
             ("user", raw.user.is_some()),
+            ("dir", raw.dir.is_some()),
+            ("texts", raw.texts.is_some()),
+            ("sidecar", raw.sidecar.is_some()),
         ];
         let described = raw.description.iter().map(|(key, _)| (*key, true));
         let ignored = ignored.into_iter().chain(described);
@@ -166,7 +172,7 @@ impl Parts<'_> {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (host, _) => host.unwrap_or_default().to_owned(),
         };
-        let mut warnings = Vec::new();
+        let mut warnings = self.of_folders_only();
         if matches!(token, Ok(Some(_))) && is_exposed(&url) {
             warnings.push(format!(
                 "site.base_url is plain http, so the site's token crosses the network to {name} \
@@ -430,7 +436,7 @@ fn shown_directory(directory: &Path) -> String {
     directory.display().to_string()
 }
 
-fn defaults(name: SiteName) -> SiteSettings {
+pub(super) fn defaults(name: SiteName) -> SiteSettings {
     SiteSettings {
         name,
         preset: Preset::Album,
@@ -451,5 +457,6 @@ fn defaults(name: SiteName) -> SiteSettings {
         sweep: Duration::from_secs(7 * 86_400),
         image_edge: 1024,
         timeout: Duration::from_secs(30),
+        folder: None,
     }
 }

@@ -38,8 +38,8 @@ pub struct Plan {
     pub replace_human: bool,
     /// What narrows an upgrade.
     pub narrow: Narrow,
-    /// Only photos of these albums (the part of the id before the slash);
-    /// empty means all.
+    /// Only photos of these albums (the part of the id before the first slash, or
+    /// before a later one where albums lie in albums); empty means all.
     pub albums: Vec<String>,
     /// Only these photos; empty means all.
     pub ids: Vec<PhotoId>,
@@ -111,11 +111,13 @@ impl Plan {
 
     /// Whether the command line asked for this photo.
     pub fn selects(&self, photo: &PhotoId) -> bool {
-        let album = photo
-            .as_str()
-            .split_once('/')
-            .map_or("", |(album, _)| album);
+        let id = photo.as_str();
+        let lies_in = |album: &String| match id.strip_prefix(album.as_str()) {
+            Some(rest) if album.is_empty() => !rest.contains('/'),
+            Some(rest) => rest.starts_with('/'),
+            None => false,
+        };
         (self.ids.is_empty() || self.ids.contains(photo))
-            && (self.albums.is_empty() || self.albums.iter().any(|wanted| wanted == album))
+            && (self.albums.is_empty() || self.albums.iter().any(lies_in))
     }
 }

@@ -159,6 +159,10 @@ fn change(shared: &Shared, looked: &Looked, fresh: &Reading, text: ToWrite) -> N
 }
 
 /// What became of a change.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each write, and it is taken apart at once"
+)]
 pub(super) enum Landing {
     /// It is on the site, as the site kept it, and in the journal.
     Kept(String),

@@ -1,7 +1,8 @@
 //! The one contract with the archive's owner, and all HTTP to the CMS.
 //!
-//! A site is described, not programmed: [`open()`] takes a description (a preset
-//! is one as a TOML file) and gives the one implementation that follows it.
+//! A site behind HTTP is described, not programmed: [`open()`] takes a description (a
+//! preset is one as a TOML file) and gives the one implementation that follows it. A
+//! folder of photos is a site too, and the other implementation.
 
 mod address;
 mod api;
@@ -19,12 +20,14 @@ mod http;
 mod lister;
 mod listing;
 mod open;
+mod originals;
 mod paging;
 mod parcel;
 mod patience;
 mod pixels;
 mod presets;
 mod rest;
+mod walk;
 
 #[cfg(test)]
 mod tests;

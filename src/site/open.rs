@@ -4,11 +4,12 @@ use super::address::{Base, Template};
 use super::api::Api;
 use super::credentials::Credentials;
 use super::description::{Credential, Description};
-use super::folder::Folder;
+use super::folder::FolderSite;
 use super::guard::Guard;
 use super::http::{Courier, Route};
 use super::lister::Lister;
 use super::listing::Listing;
+use super::originals::Originals;
 use super::paging::Paging;
 use super::parcel::Shared;
 use super::patience::Patience;
@@ -46,6 +47,10 @@ pub fn open(
     stop: CancellationToken,
     patience: Duration,
 ) -> Result<Arc<dyn Site>, SiteError> {
+    if let Some(folder) = &settings.folder {
+        let folder = FolderSite::open(folder, limits.max_bytes, stop)?;
+        return Ok(Arc::new(folder));
+    }
     let patience = Patience {
         outage: patience,
         first_wait: FIRST_WAIT,
@@ -93,7 +98,7 @@ pub(super) fn open_with(
     };
     let pixels = supply.open()?;
     let folder = match &pixels {
-        PixelSupply::Folder(folder) => Some(folder),
+        PixelSupply::Originals(folder) => Some(folder),
         PixelSupply::Url(_) => None,
     };
     let outside = settings.manifest.is_some() || description.list.paging == Paging::Manifest;
@@ -138,8 +143,8 @@ impl Supply<'_> {
     fn open(&self) -> Result<PixelSupply, SiteError> {
         match &self.settings.pixels {
             PixelSource::Dir(dir) => {
-                let folder = Folder::open(dir, self.limits.max_bytes)?;
-                Ok(PixelSupply::Folder(folder))
+                let folder = Originals::open(dir, self.limits.max_bytes)?;
+                Ok(PixelSupply::Originals(folder))
             }
             PixelSource::Url(text) => {
                 let wrong =

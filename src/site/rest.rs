@@ -5,9 +5,9 @@ use super::api::Api;
 use super::credentials::Credentials;
 use super::description::Meaning;
 use super::explain::explain;
-use super::folder::Folder;
 use super::lister::Lister;
 use super::listing::Listing;
+use super::originals::Originals;
 use super::pixels::UrlPixels;
 use super::{ChangeSet, Extent, Finding, Site, SiteError, SiteTraits, Traffic, Written};
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
@@ -42,7 +42,7 @@ pub(super) enum Ids {
 #[derive(Debug)]
 pub(super) enum PixelSupply {
     Url(Box<UrlPixels>),
-    Folder(Folder),
+    Originals(Originals),
 }
 
 #[async_trait]
@@ -161,7 +161,7 @@ impl RestSite {
         }
         match &self.pixels {
             PixelSupply::Url(pixels) => pixels.version(id, &self.api.parts(id)?, reading).await,
-            PixelSupply::Folder(folder) => {
+            PixelSupply::Originals(folder) => {
                 let found = self.in_folder(folder, id, |folder, id, parts| {
                     folder.version(id, parts).map(Some)
                 });
@@ -172,7 +172,9 @@ impl RestSite {
 
     async fn fetch_pixels(&self, id: &PhotoId, reading: &Reading) -> Result<Pixels, SiteError> {
         let pixels = match &self.pixels {
-            PixelSupply::Folder(folder) => return self.in_folder(folder, id, Folder::fetch).await,
+            PixelSupply::Originals(folder) => {
+                return self.in_folder(folder, id, Originals::fetch).await;
+            }
             PixelSupply::Url(pixels) => pixels,
         };
         let parts = self.api.parts(id)?;
@@ -248,9 +250,9 @@ impl RestSite {
     /// Runs something that reads files where it may block.
     async fn in_folder<T: Send + 'static>(
         &self,
-        folder: &Folder,
+        folder: &Originals,
         id: &PhotoId,
-        task: impl FnOnce(&Folder, &PhotoId, &super::address::IdParts<'_>) -> Result<T, SiteError>
+        task: impl FnOnce(&Originals, &PhotoId, &super::address::IdParts<'_>) -> Result<T, SiteError>
         + Send
         + 'static,
     ) -> Result<T, SiteError> {

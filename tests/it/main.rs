@@ -48,6 +48,8 @@ mod reports;
 mod secrets;
 mod shell;
 mod sites_described;
+mod sites_folder;
+mod sites_folder_texts;
 mod sites_misdescribed;
 mod sites_wordpress;
 mod spreadsheet;

@@ -172,6 +172,7 @@ impl Description {
             title: fields.title.text(item, id),
             caption: fields.caption.text(item, id),
             album: fields.album.text(item, id),
+            place: None,
             image: self
                 .image
                 .as_ref()

@@ -245,6 +245,7 @@ fn settings(base_url: &Url) -> SiteSettings {
         sweep: Duration::ZERO,
         image_edge: 1024,
         timeout: Duration::from_secs(5),
+        folder: None,
     }
 }
 
