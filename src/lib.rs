@@ -4,7 +4,7 @@
 //! The map, from what everything speaks of to what a person types:
 //! [`archive`] (the nouns), [`policy`] (pure decisions), [`quality`] and
 //! [`photo`] (pure text and image work), [`pace`] (limits), [`config`],
-//! [`site`] and [`model`] (all HTTP), [`checkpoint`] (all SQL), [`demo`] (the
+//! [`site`], [`model`] and [`notify`] (all HTTP), [`checkpoint`] (all SQL), [`demo`] (the
 //! embedded archive), [`pipeline`] (the stages), [`report`] and [`cli`].
 //! `docs/ARCHITECTURE.md` draws the way one photo takes through them.
 
@@ -14,6 +14,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod model;
+pub mod notify;
 pub mod pace;
 pub mod photo;
 pub mod pipeline;

@@ -12,6 +12,7 @@ use super::source::Source;
 use super::tree::Value;
 use crate::archive::{ContextField, ModelName};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 /// What is needed for one sentence; models that think need more.
@@ -105,6 +106,7 @@ struct EntryReader<'a> {
     name: Given<'a, &'a str>,
     table: Table<'a>,
     environment: &'a Environment,
+    directory: &'a Path,
 }
 
 #[derive(Default)]
@@ -137,6 +139,7 @@ impl<'a> EntryReader<'a> {
             name,
             table,
             environment,
+            directory: source.path().parent().unwrap_or(Path::new("")),
         })
     }
 
@@ -151,6 +154,7 @@ impl<'a> EntryReader<'a> {
             name: &self.name,
             table,
             environment: self.environment,
+            directory: self.directory,
         };
         let connection = connection.read(model.as_ref(), command.is_some(), problems);
         let sampling = self.sampling(problems);
@@ -186,6 +190,7 @@ impl<'a> EntryReader<'a> {
             model: id?,
             base_url: connection.base_url,
             api_key_env: connection.api_key_env,
+            api_key_file: connection.api_key_file,
             api_key: connection.api_key,
             key_variables: connection.key_variables,
             withheld: BTreeSet::new(),

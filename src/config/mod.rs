@@ -10,12 +10,14 @@
 
 mod addresses;
 mod catalog;
+mod clock;
 mod connection;
 mod entries;
 mod environment;
 mod error;
 mod layers;
 mod models;
+mod notify;
 mod providers;
 mod quantities;
 mod raw;
@@ -33,6 +35,7 @@ mod yaml_tree;
 mod tests;
 
 pub use catalog::{Catalog, load_models};
+pub use clock::time_of_day;
 pub use environment::{Environment, VARIABLES, Variable};
 pub use error::{ConfigError, Problem, Spot};
 pub use layers::{Needs, Overrides};
@@ -41,5 +44,6 @@ pub use quantities::{duration, duration_text};
 pub use resolve::load;
 pub use secrets::Secrets;
 pub use settings::{
-    ContextPolicy, Manifest, PhotoLimits, PixelSource, Preset, RunSettings, Settings, SiteSettings,
+    ContextPolicy, Manifest, NotifySettings, PhotoLimits, PingMethod, PixelSource, Preset,
+    RunSettings, SecretUrl, Settings, SiteSettings, Webhook,
 };

@@ -60,7 +60,16 @@ impl Settings {
             .models
             .values()
             .filter_map(|entry| entry.api_key.as_ref());
-        Secrets::new(keys.chain(self.site.token.as_ref()))
+        let notify = self.notify.as_ref();
+        let urls = notify.into_iter().flat_map(|notify| notify.urls());
+        let urls: Vec<SecretString> = urls.flat_map(|url| url.secrets()).collect();
+        let signs = notify.and_then(|notify| notify.webhook.as_ref());
+        let signs = signs.map(|webhook| &webhook.key);
+        Secrets::new(
+            keys.chain(self.site.token.as_ref())
+                .chain(&urls)
+                .chain(signs),
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use super::folder::Folder;
 use super::lister::Lister;
 use super::listing::Listing;
 use super::pixels::UrlPixels;
-use super::{ChangeSet, Extent, Finding, Site, SiteError, SiteTraits, Traffic, Written};
+use super::{ChangeSet, Extent, Finding, Hardship, Site, SiteError, SiteTraits, Traffic, Written};
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -17,6 +17,7 @@ use reqwest::StatusCode;
 use reqwest::header::IF_MATCH;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::watch;
 
 /// A described site.
 #[derive(Debug)]
@@ -193,6 +194,10 @@ impl Site for RestSite {
 
     async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
         explain(self, photo).await
+    }
+
+    fn hardship(&self) -> Option<watch::Receiver<Option<Hardship>>> {
+        Some(self.api.shared.hardship())
     }
 
     fn traffic(&self) -> Traffic {
