@@ -36,6 +36,7 @@ mod preview;
 mod programs;
 mod protocol;
 mod protocol_anthropic;
+mod protocol_batch;
 mod protocol_compatible;
 mod protocol_connection;
 mod protocol_gemini;
