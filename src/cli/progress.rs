@@ -365,11 +365,11 @@ mod tests {
             kept: 0,
             held: 2,
             failed: 1,
-            cost: Some(0.02),
+            cost: Some(1.5),
             listed: None,
             waiting: None,
         };
-        let counted = "9 written, 2 held, 1 failed, $0.02";
+        let counted = "9 written, 2 held, 1 failed, $1.50";
         assert_eq!(state.heartbeat(now), format!("12 photos: {counted}"));
         state.listed = Some(48);
         state.waiting = Some(Waiting {

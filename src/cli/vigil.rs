@@ -18,6 +18,7 @@ use crate::report::metrics::{self, Measures, NOT_STARTED};
 use crate::report::terminal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,14 +104,15 @@ impl Vigil {
             let message = "--metrics-file has nothing to measure in a dry run";
             return Err(Usage::new(message, "leave one of the two out").into());
         }
-        let events = watch.events.as_deref();
-        let events = events
-            .map(|path| Events::open(path, duty, output))
-            .transpose()?;
         let metrics = watch
             .metrics_file
             .as_deref()
             .map(MetricsFile::new)
+            .transpose()?;
+        // The last: from here on, what is begun is ended with a line.
+        let events = watch.events.as_deref();
+        let events = events
+            .map(|path| Events::open(path, duty, output))
             .transpose()?;
         Ok(Self(Arc::new(Inner {
             output: output.clone(),
@@ -208,13 +210,18 @@ impl Vigil {
         checkpoint: &Checkpoint,
         settings: &Settings,
     ) {
-        let status = checkpoint
-            .status(SlotKind::Alt, &settings.language, Moment::now())
-            .await;
+        let measured = self.state().metrics.is_some();
+        let status = if measured {
+            let language = &settings.language;
+            let status = checkpoint.status(SlotKind::Alt, language, Moment::now());
+            status.await.ok()
+        } else {
+            None
+        };
         let last = checkpoint.last_good_runs().await;
         let mut state = self.state();
         state.summary = Some(finished.summary.clone());
-        state.archive = status.ok();
+        state.archive = status;
         state.last = last.unwrap_or(state.last);
         if let Some(Why::Fatal(fatal)) = &finished.why {
             state.fatal = Some(fatal.message.clone());
@@ -290,13 +297,12 @@ impl Vigil {
         };
         // A start that arrives after the end would look like another run.
         if let Some(mut starting) = starting {
-            match tokio::time::timeout(GRACE, &mut starting).await {
-                Ok(undelivered) => self.complain(undelivered.unwrap_or_default()),
-                Err(_) => {
-                    starting.abort();
-                    let text = "not notified: the start of the run was not taken until its end";
-                    self.0.output.warn(text);
-                }
+            if let Ok(told) = tokio::time::timeout(GRACE, &mut starting).await {
+                self.complain(told.unwrap_or_default());
+            } else {
+                starting.abort();
+                let text = "not notified: the start of the run was not taken until its end";
+                self.0.output.warn(text);
             }
         }
         self.complain(notifier.ended(&news).await);
@@ -429,7 +435,7 @@ impl Events {
 fn words(code: u8, ended: &str, error: Option<&str>, summary: Option<&Summary>) -> String {
     let mut text = format!("altfill: exit code {code}, {}", ended.replace('_', " "));
     if let Some(error) = error {
-        text.push_str(&format!("\n{error}"));
+        let _ = write!(text, "\n{error}");
     }
     if let Some(summary) = summary {
         text.push('\n');

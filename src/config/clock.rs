@@ -49,7 +49,7 @@ pub(super) fn next(time: Time, now: Moment, zone: &TimeZone) -> Option<Moment> {
 /// When clocks show this: once as a rule.
 fn showings(at: jiff::civil::DateTime, zone: &TimeZone) -> Vec<Timestamp> {
     let known = zone.to_ambiguous_timestamp(at);
-    let both = [known.clone().earlier(), known.clone().later()];
+    let both = [known.earlier(), known.later()];
     let both: Vec<Timestamp> = both.into_iter().filter_map(Result::ok).collect();
     match known.offset() {
         AmbiguousOffset::Gap { .. } => {

@@ -1,7 +1,7 @@
 //! The secrets that an invocation knows, so that none of them is in anything
 //! that it shows or keeps.
 
-use super::Settings;
+use super::{SecretUrl, Settings};
 use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
 
@@ -62,7 +62,7 @@ impl Settings {
             .filter_map(|entry| entry.api_key.as_ref());
         let notify = self.notify.as_ref();
         let urls = notify.into_iter().flat_map(|notify| notify.urls());
-        let urls: Vec<SecretString> = urls.flat_map(|url| url.secrets()).collect();
+        let urls: Vec<SecretString> = urls.flat_map(SecretUrl::secrets).collect();
         let signs = notify.and_then(|notify| notify.webhook.as_ref());
         let signs = signs.map(|webhook| &webhook.key);
         Secrets::new(

@@ -110,7 +110,7 @@ fn judge(status: StatusCode) -> Result<(), Refused> {
 /// The innermost reason, which has no address in it.
 fn unanswered(error: reqwest::Error) -> String {
     if error.is_timeout() {
-        return format!("no answer within {:?}", TIMEOUT);
+        return format!("no answer within {TIMEOUT:?}");
     }
     let error = error.without_url();
     let mut inner: &dyn std::error::Error = &error;

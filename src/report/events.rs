@@ -115,7 +115,7 @@ impl Follow {
             return Vec::new();
         }
         self.paused.insert(whom.to_owned(), why.to_owned());
-        let seconds = (!wait.is_zero()).then(|| wait.as_secs_f64());
+        let seconds = (!wait.is_zero()).then_some(wait.as_secs_f64());
         let facts = json!({"whom": whom, "reason": why, "seconds": seconds});
         vec![self.line("paused", now, facts)]
     }

@@ -269,7 +269,7 @@ fn models(page: &mut Page, summary: &Summary, local: &BTreeSet<String>) {
 }
 
 fn archive(page: &mut Page, status: &Status) {
-    let states = [
+    let owners = [
         ("person", status.person),
         ("ours", status.ours),
         ("unproven", status.unproven),
@@ -279,7 +279,7 @@ fn archive(page: &mut Page, status: &Status) {
     page.gauge(
         "archive_photos",
         "Photos of the archive by whose text they have.",
-        states.iter().map(|(labels, count)| (&labels[..], *count)),
+        owners.iter().map(|(labels, count)| (&labels[..], *count)),
     );
     let waiting = [
         ("draft", status.drafts_waiting),

@@ -14,8 +14,14 @@ use std::time::Duration;
 
 static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
     let schema = include_str!("../../docs/schema/events.schema.json");
-    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
+    let mut schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
     jsonschema::meta::validate(&schema).expect("it is a schema");
+    // For others, fields may be added; here, none without a word in the schema.
+    schema["unevaluatedProperties"] = json!(false);
+    schema["$defs"]["summary"]["additionalProperties"] = json!(false);
+    let models = "/$defs/summary/properties/models/additionalProperties";
+    let model = schema.pointer_mut(models).expect("a model's share");
+    model["additionalProperties"] = json!(false);
     jsonschema::validator_for(&schema).expect("it can be compiled")
 });
 

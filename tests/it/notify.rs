@@ -12,6 +12,9 @@ use std::time::Duration;
 const UUID: &str = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278";
 const KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
+type Misbehave = fn(&Receiver);
+type Change = fn(&mut Workspace);
+
 struct Story {
     site: FakeSite,
     model: FakeModel,
@@ -237,7 +240,7 @@ fn looking_and_working_by_hand_tell_nobody() {
 
 #[test]
 fn whoever_can_not_be_told_changes_nothing_and_is_not_named() {
-    let misbehaviours: [(&str, fn(&Receiver)); 5] = [
+    let misbehaviours: [(&str, Misbehave); 5] = [
         ("404", |r| r.answers("/", None, Reply::html(404))),
         ("500", |r| r.answers("/", None, Reply::html(500))),
         ("redirects are not followed", |r| {
@@ -330,10 +333,9 @@ fn three_addresses_of_their_own_and_plain_gets_will_do() {
 #[test]
 fn mistakes_are_said_before_the_run_without_the_secret() {
     let (site, model) = (FakeSite::with_photos(1), FakeModel::openai());
-    type Change = fn(&mut Workspace);
     let mistakes: [(&[&str], Change); 8] = [
         (&["notify.ping_env", "PING_URL is not set"], |w| {
-            w.set("notify.ping_env", "PING_URL")
+            w.set("notify.ping_env", "PING_URL");
         }),
         (&["notify.ping_env", "names no variable"], |w| {
             w.set("notify.ping_env", "https://hc-ping.com/5ecr3t-uuid");
@@ -360,7 +362,7 @@ fn mistakes_are_said_before_the_run_without_the_secret() {
             w.set("notify.ping", "https://hc-ping.com/5ecr3t-uuid");
         }),
         (&["success_codes", "0, 3 and 4"], |w| {
-            w.set("notify.success_codes", vec![0, 1])
+            w.set("notify.success_codes", vec![0, 1]);
         }),
     ];
     for (says, change) in mistakes {

@@ -2,7 +2,9 @@
 //! a secret token, back it up while it works, lose the state file, and get
 //! everything back: nothing is generated twice, no person's text is touched.
 
-use crate::support::{FakeModel, FakePhoto, FakeSite, MODEL_KEY, Program, SITE_TOKEN, Workspace};
+use crate::support::{
+    FakeModel, FakePhoto, FakeSite, MODEL_KEY, Program, SITE_TOKEN, Workspace, there_is,
+};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,7 +36,7 @@ fn as_the_unit_does(workspace: &Workspace, extra: &[&str]) -> Program {
     let mut words = start.expect("the unit starts something").split_whitespace();
     assert_eq!(words.next(), Some("/usr/local/bin/altfill"));
     let here = |path: &str| path.to_str_owned(workspace);
-    let words: Vec<String> = words.map(|word| here(word)).collect();
+    let words: Vec<String> = words.map(here).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let loaded = unit
         .lines()
@@ -183,23 +185,6 @@ fn without_a_backup_adopting_touches_no_persons_text() {
         (site.alt("coast/mine"), site.alt(&edited)),
         (MINE.to_owned(), EDITED.to_owned())
     );
-}
-
-/// A program that is needed: on a machine of one's own its absence is said, in
-/// CI it is a failure.
-fn there_is(program: &str, package: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {program}")])
-        .output();
-    let found = found.expect("a shell").status.success();
-    if !found {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "{program} (package {package}) is needed"
-        );
-        eprintln!("NOT CHECKED: there is no {program} (package {package})");
-    }
-    found
 }
 
 #[test]

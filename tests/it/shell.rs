@@ -1,7 +1,7 @@
 //! As someone at a shell I find my way: examples in every help, completions,
 //! manual pages, and lines that fit.
 
-use crate::support::{Program, Terminal, Workspace};
+use crate::support::{Program, Terminal, Workspace, there_is};
 use std::process::Command;
 
 /// Every command, as the program lists them itself.
@@ -40,23 +40,6 @@ fn every_help_fits_and_has_an_example() {
             "{name} is not in README.md"
         );
     }
-}
-
-/// Whether a program is there. On a machine of one's own its absence is said, in
-/// CI it is a failure.
-fn there_is(program: &str, package: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {program}")])
-        .output();
-    let found = found.expect("a shell").status.success();
-    if !found {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "{program} (package {package}) is needed"
-        );
-        eprintln!("NOT CHECKED: there is no {program} (package {package})");
-    }
-    found
 }
 
 #[test]

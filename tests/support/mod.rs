@@ -30,7 +30,7 @@ pub(crate) mod workspace;
 pub(crate) use http::{Delivery, Reply, Request};
 pub(crate) use library::{FakePhoto, Library};
 pub(crate) use model::{Call, FakeModel, Limit, OutputCap};
-pub(crate) use program::{Output, Program, Running};
+pub(crate) use program::{Output, Program, Running, there_is};
 pub(crate) use receiver::Receiver;
 pub(crate) use script::{Act, Fail, Place, Say, When};
 pub(crate) use site::{Author, Cleaning, FakeSite, PatchReply, SiteRequest, SiteWrite};
