@@ -4,7 +4,8 @@
 //! The map, from what everything speaks of to what a person types:
 //! [`archive`] (the nouns), [`policy`] (pure decisions), [`quality`], [`photo`],
 //! [`xmp`] and [`table`] (pure text, image, packet and table work), [`pace`]
-//! (limits), [`config`], [`site`] and [`model`] (all HTTP, and the folder), [`checkpoint`] (all SQL), [`demo`] (the
+//! (limits), [`config`], [`site`] (HTTP, and the folder), [`model`] and [`notify`]
+//! (all other HTTP), [`checkpoint`] (all SQL), [`demo`] (the
 //! embedded archive), [`pipeline`] (the stages), [`report`] and [`cli`].
 //! `docs/ARCHITECTURE.md` draws the way one photo takes through them.
 
@@ -16,6 +17,7 @@ pub mod demo;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod model;
+pub mod notify;
 pub mod pace;
 pub mod photo;
 pub mod pipeline;

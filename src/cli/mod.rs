@@ -12,7 +12,9 @@ mod fix;
 mod history;
 mod import;
 mod log;
+mod metrics;
 mod models;
+mod notify;
 mod output;
 mod progress;
 mod report;
@@ -22,6 +24,7 @@ mod setup;
 mod signals;
 mod status;
 mod undo;
+mod vigil;
 
 use args::{Args, Command};
 use clap::Parser;

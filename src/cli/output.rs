@@ -6,7 +6,7 @@ use super::exit::Usage;
 use super::log::{self, LogFile};
 use super::screen::{harmless, harmless_json};
 use crate::checkpoint::CheckpointError;
-use crate::config::{ConfigError, Secrets};
+use crate::config::{ConfigError, Environment, Secrets};
 use crate::pipeline::{Fatal, RunError};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::borrow::Cow;
@@ -35,6 +35,8 @@ pub(super) struct Output {
     pub(super) volume: Volume,
     /// Whether a person watches stderr.
     pub(super) terminal: bool,
+    /// Lines only: nothing is drawn over, no cursor moves.
+    pub(super) plain: bool,
     level: tracing::Level,
     /// What must not be in anything that is said.
     secrets: Arc<RwLock<Secrets>>,
@@ -54,14 +56,17 @@ impl Output {
             _ => tracing::Level::TRACE,
         };
         let terminal = io::stderr().is_terminal();
+        let dumb = Environment::capture().terminal_is_dumb();
+        let plain = args.global.plain || !terminal || dumb;
         let bars = MultiProgress::new();
-        if !terminal || volume == Volume::Quiet {
+        if plain || volume == Volume::Quiet {
             bars.set_draw_target(ProgressDrawTarget::hidden());
         }
         Self {
             bars,
             volume,
             terminal,
+            plain,
             level,
             secrets: Arc::default(),
         }
@@ -215,10 +220,22 @@ impl Output {
             let hint = "look at what is shown above, then run it again with --yes";
             return Err(Usage::new(format!("nobody is there to answer: {question}"), hint).into());
         }
+        if self.plain {
+            return self.confirm_by_line(question);
+        }
         let confirm = dialoguer::Confirm::new()
             .with_prompt(self.one_line(question))
             .default(false);
         Ok(self.bars.suspend(|| confirm.interact())?)
+    }
+
+    /// The same as a line that is typed and ended with Enter, for those who hear
+    /// what is on the screen. Anything but a yes is a no.
+    fn confirm_by_line(&self, question: &str) -> anyhow::Result<bool> {
+        self.line(&format!("{question} Type yes or no, then Enter."));
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }
 

@@ -156,6 +156,7 @@ impl<'a> EntryReader<'a> {
             name: &self.name,
             table,
             environment: self.environment,
+            directory: self.directory,
         };
         let connection = connection.read(model.as_ref(), command.is_some(), problems);
         let sampling = self.sampling(problems);
@@ -194,6 +195,7 @@ impl<'a> EntryReader<'a> {
             base_url: connection.base_url,
             authorities: authorities.ok()?,
             api_key_env: connection.api_key_env,
+            api_key_file: connection.api_key_file,
             api_key: connection.api_key,
             key_variables: connection.key_variables,
             withheld: BTreeSet::new(),

@@ -11,6 +11,7 @@
 mod addresses;
 mod authorities;
 mod catalog;
+mod clock;
 mod connection;
 mod entries;
 mod environment;
@@ -20,6 +21,7 @@ mod folder;
 pub(crate) mod fuzz;
 mod layers;
 mod models;
+mod notify;
 mod providers;
 mod quantities;
 mod raw;
@@ -38,6 +40,7 @@ mod tests;
 
 pub use authorities::Authorities;
 pub use catalog::{Catalog, load_models};
+pub use clock::time_of_day;
 pub use environment::{Environment, VARIABLES, Variable};
 pub use error::{ConfigError, Problem, Spot};
 pub use layers::{Needs, Overrides};
@@ -46,6 +49,6 @@ pub use quantities::{duration, duration_text};
 pub use resolve::load;
 pub use secrets::Secrets;
 pub use settings::{
-    ContextPolicy, FolderSettings, FolderTexts, Manifest, PhotoLimits, PixelSource, Preset,
-    RunSettings, Settings, SidecarName, SiteSettings,
+    ContextPolicy, FolderSettings, FolderTexts, Manifest, NotifySettings, PhotoLimits, PingMethod,
+    PixelSource, Preset, RunSettings, SecretUrl, Settings, SidecarName, SiteSettings, Webhook,
 };

@@ -1,7 +1,7 @@
 //! The secrets that an invocation knows, so that none of them is in anything
 //! that it shows or keeps.
 
-use super::{Settings, SiteSettings};
+use super::{SecretUrl, Settings, SiteSettings};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
@@ -77,7 +77,12 @@ impl Settings {
             .models
             .values()
             .filter_map(|entry| entry.api_key.as_ref());
-        Secrets::new(keys.chain(&self.site.secrets()))
+        let notify = self.notify.as_ref();
+        let urls = notify.into_iter().flat_map(|notify| notify.urls());
+        let urls: Vec<SecretString> = urls.flat_map(SecretUrl::secrets).collect();
+        let signs = notify.and_then(|notify| notify.webhook.as_ref());
+        let signs = signs.map(|webhook| &webhook.key);
+        Secrets::new(keys.chain(&self.site.secrets()).chain(&urls).chain(signs))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `[site]`, checked.
 
-use super::addresses::{base_url, credential, is_exposed, pixel_template};
+use super::addresses::{base_url, credential, is_exposed, pixel_template, secret_file};
 use super::authorities::Authorities;
 use super::environment::Environment;
 use super::error::{Problems, Remark};
@@ -155,7 +155,7 @@ impl Parts<'_> {
         // All of it is looked at before giving up, to name all problems at once.
         let url = self.base_url(problems);
         let (pixels, manifest, token, authorities) = match self.needs {
-            Needs::Site => (
+            Needs::Site | Needs::Unattended => (
                 self.pixels(preset, problems),
                 self.manifest(preset, problems),
                 self.token(problems),
@@ -346,7 +346,10 @@ impl Parts<'_> {
         let file = self.raw.token_file.as_ref().map(|given| &given.value);
         variable
             .filter(|name| is_variable_name(name))
-            .map(|name| format!("the variable {name}"))
+            .map(|name| match self.environment.secret(name) {
+                Ok(Some(found)) => found.place,
+                _ => format!("the variable {name}"),
+            })
             .or_else(|| file.map(|file| format!("the file {file}")))
     }
 
@@ -356,16 +359,24 @@ impl Parts<'_> {
         problems: &mut Problems,
     ) -> Result<Option<SecretString>, ()> {
         let name = given.value.as_str();
-        if let Some(text) = self.environment.get(name) {
-            return credential(text).map(Some).map_err(|what| {
-                given.refuse(problems, format!("names the variable {name}, which {what}"));
-            });
+        match self.environment.secret(name) {
+            Ok(Some(found)) => {
+                return credential(&found.text).map(Some).map_err(|what| {
+                    given.refuse(problems, format!("names {}, which {what}", found.place));
+                });
+            }
+            Err(why) => {
+                given.refuse(problems, format!("names {name}: {why}"));
+                return Err(());
+            }
+            Ok(None) => {}
         }
         // What is not shaped like a variable's name may be the token itself.
         let remark = if is_variable_name(name) {
             let message = format!("{}: the variable {name} is not set or empty", given.title());
             let hint = format!(
-                "set {name} to the site's token in the environment, or in a .env file in {}",
+                "set {name} to the site's token in the environment, or in a .env file in {}, or \
+                 load it as a credential of that name",
                 shown_directory(self.directory)
             );
             Remark::new(message).hint(hint)
@@ -384,16 +395,9 @@ impl Parts<'_> {
         given: &Given<'_, String>,
         problems: &mut Problems,
     ) -> Result<Option<SecretString>, ()> {
-        let path = self.directory.join(&given.value);
-        let what = match std::fs::read_to_string(&path) {
-            Ok(text) => match credential(&text) {
-                Ok(token) => return Ok(Some(token)),
-                Err(what) => format!("names the file `{}`, which {what}", path.display()),
-            },
-            Err(error) => format!("names the file `{}`: {error}", path.display()),
-        };
-        given.refuse(problems, what);
-        Err(())
+        secret_file(&self.directory.join(&given.value))
+            .map(Some)
+            .map_err(|what| given.refuse(problems, format!("names {what}")))
     }
 }
 

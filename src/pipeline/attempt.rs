@@ -260,6 +260,7 @@ impl Arrival<'_> {
             took,
             usage,
             cost,
+            free: !member.entry.cloud && member.entry.price.is_none(),
             problem,
         });
         Ok(ending)

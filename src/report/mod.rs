@@ -3,11 +3,13 @@
 
 mod compose;
 pub mod csv;
+pub mod events;
 mod facts;
 pub mod history;
 pub mod html;
 pub mod json;
 mod links;
+pub mod metrics;
 pub mod models;
 pub mod sheet;
 mod stories;

@@ -51,6 +51,7 @@ fn settings(preset: Preset) -> SiteSettings {
         name: SiteName::new("fuzz"),
         preset,
         base_url: Url::parse("http://127.0.0.1:1/cms").expect("an address"),
+        folder: None,
         description: serde_json::Map::new(),
         lines: Vec::new(),
         user: Some("editor".to_owned()),

@@ -36,6 +36,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// seconds in which a second signal has to end it.
 const LAST_WRITE: Duration = Duration::from_secs(3);
 
+/// The wait after a first setback that nobody is told of.
+const PASSING: Duration = Duration::from_secs(2);
+
 /// As much of an error page as may be of interest.
 const ERROR_PAGE: u64 = 64 * 1024;
 
@@ -164,6 +167,7 @@ impl Courier {
                     // What was read right before is old after any wait. The
                     // gate holds the read that has to come first.
                     self.shared.pace.pause(wait, text);
+                    self.tell(&tries, wait, text);
                     return Err(SiteError::NotSent(format!("{parcel}: {text}")));
                 }
                 Next::Wait(wait) => wait,
@@ -183,12 +187,21 @@ impl Courier {
                     )));
                 }
             };
+            self.tell(&tries, wait, text);
             if trouble.setback == Setback::Throttled {
                 // The gate holds everybody, this request included.
                 self.shared.pace.pause(wait, text);
             } else {
                 self.sleep(wait).await?;
             }
+        }
+    }
+
+    /// Tells whoever watches that the site is waited for. A single setback that
+    /// is over in a moment is not worth a word.
+    fn tell(&self, tries: &Tries, wait: Duration, why: &str) {
+        if tries.count() > 1 || wait > PASSING {
+            self.shared.waits(wait, why);
         }
     }
 
@@ -258,6 +271,7 @@ impl Courier {
         match &result {
             Ok(_) => {
                 self.health(parcel).answered();
+                self.shared.answered();
                 pace.succeeded(0, None);
             }
             Err(trouble) => {

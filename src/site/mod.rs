@@ -40,6 +40,8 @@ use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use crate::config::Secrets;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use std::time::Duration;
+use tokio::sync::watch;
 
 /// One change of one photo: the fields that change, with the tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +72,15 @@ pub struct Traffic {
     pub writes: u64,
     /// Requests for images or their headers.
     pub pixels: u64,
+}
+
+/// A site that is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hardship {
+    /// For how long at least, until it is asked again.
+    pub wait: Duration,
+    /// What it said, or that it said nothing.
+    pub why: String,
 }
 
 /// What is known of a site before the first photo.
@@ -216,6 +227,12 @@ pub trait Site: Send + Sync {
     async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
         drop(photo);
         Vec::new()
+    }
+
+    /// Whether the site is waited for, as it changes; `None` where nobody ever
+    /// waits for it.
+    fn hardship(&self) -> Option<watch::Receiver<Option<Hardship>>> {
+        None
     }
 
     /// The requests sent so far, for the summary.

@@ -9,7 +9,7 @@ use super::lister::Lister;
 use super::listing::Listing;
 use super::originals::Originals;
 use super::pixels::UrlPixels;
-use super::{ChangeSet, Extent, Finding, Site, SiteError, SiteTraits, Traffic, Written};
+use super::{ChangeSet, Extent, Finding, Hardship, Site, SiteError, SiteTraits, Traffic, Written};
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -17,6 +17,7 @@ use reqwest::StatusCode;
 use reqwest::header::IF_MATCH;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::watch;
 
 /// A described site.
 #[derive(Debug)]
@@ -133,6 +134,10 @@ impl Site for RestSite {
         findings
     }
 
+    fn hardship(&self) -> Option<watch::Receiver<Option<Hardship>>> {
+        Some(self.api.shared.hardship())
+    }
+
     fn traffic(&self) -> Traffic {
         self.api.shared.traffic()
     }
@@ -239,10 +244,12 @@ impl RestSite {
                 Err(self.refused_write(&parcel, &answer, meaning).await)
             }
             // The photo may be gone; or what does not exist is the address.
-            Meaning::Missing if self.read(id).await.is_ok() => Err(SiteError::Photo(format!(
-                "{}, although the photo can be read; check site.update.url",
-                api.failed(&parcel, &answer)
-            ))),
+            Meaning::Missing if self.read_photo(id).await.is_ok() => {
+                Err(SiteError::Photo(format!(
+                    "{}, although the photo can be read; check site.update.url",
+                    api.failed(&parcel, &answer)
+                )))
+            }
             _ => Err(api.failure(&parcel, &answer)),
         }
     }

@@ -337,3 +337,21 @@ impl Drop for Running {
         }
     }
 }
+
+/// Whether another program is there. On a machine of one's own its absence is
+/// said, past the capture of the test's output; in CI it is a failure.
+pub(crate) fn there_is(program: &str, package: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output();
+    let found = found.expect("a shell").status.success();
+    if !found {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{program} (package {package}) is needed"
+        );
+        let said = format!("NOT CHECKED: there is no {program} (package {package})\n");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
+    }
+    found
+}
