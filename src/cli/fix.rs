@@ -3,8 +3,8 @@
 use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
-use super::setup::{Access, Setup};
-use crate::archive::{Mode, PhotoId, Skip};
+use super::setup::{Access, Setup, photo_ids};
+use crate::archive::{Mode, Skip};
 use crate::pipeline::{self, Action, Finished, Given, Plan};
 use crate::policy::Freshness;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ pub(super) async fn fix(global: &Global, args: args::Fix, output: &Output) -> an
     let given = given(&args)?;
     let setup = Setup::new(global, Some(&args.with), output).await?;
     let plan = Plan {
-        ids: vec![PhotoId::new(args.id.clone())],
+        ids: photo_ids(&setup.settings, [args.id.clone()])?,
         replace_human: args.replace_human,
         note: args.note.clone(),
         given: given.clone(),

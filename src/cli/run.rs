@@ -4,8 +4,8 @@ use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
 use super::report;
-use super::setup::{Access, Setup};
-use crate::archive::{Mode, ModelName, Moment, PhotoId};
+use super::setup::{Access, Setup, photo_ids};
+use crate::archive::{Mode, ModelName, Moment};
 use crate::pipeline::{self, Action, Plan};
 use crate::policy::Narrow;
 
@@ -57,7 +57,7 @@ async fn carry_out(
         action,
         narrow,
         albums: args.album,
-        ids: args.id.into_iter().map(PhotoId::new).collect(),
+        ids: photo_ids(&setup.settings, args.id)?,
         limit: args.limit,
         ..Plan::new(mode, &setup.settings)
     };

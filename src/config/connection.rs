@@ -11,7 +11,7 @@ use super::source::is_variable_name;
 use secrecy::SecretString;
 use url::Url;
 
-const DIALECTS: [(&str, Dialect); 4] = [
+pub(super) const DIALECTS: [(&str, Dialect); 4] = [
     ("openai", Dialect::OpenAi),
     ("mistral", Dialect::Mistral),
     ("openrouter", Dialect::OpenRouter),

@@ -11,11 +11,14 @@
 mod addresses;
 mod catalog;
 mod connection;
+mod doubts;
 mod entries;
 mod environment;
 mod error;
 mod layers;
 mod models;
+mod origins;
+mod places;
 mod providers;
 mod quantities;
 mod raw;
@@ -27,19 +30,24 @@ mod site;
 mod source;
 mod toml_tree;
 mod tree;
+mod unfilled;
 mod yaml_tree;
 
 #[cfg(test)]
 mod tests;
 
 pub use catalog::{Catalog, load_models};
+pub use doubts::{Doubt, doubts};
 pub use environment::{Environment, VARIABLES, Variable};
 pub use error::{ConfigError, Problem, Spot};
 pub use layers::{Needs, Overrides};
 pub use models::{Dialect, ImageSettings, ModelEntry, ModelLimits, Models, Price, Provider};
+pub use origins::{Comes, Shown, ShownSettings, shown};
+pub use places::{Places, places};
 pub use quantities::{duration, duration_text};
 pub use resolve::load;
 pub use secrets::Secrets;
 pub use settings::{
     ContextPolicy, Manifest, PhotoLimits, PixelSource, Preset, RunSettings, Settings, SiteSettings,
 };
+pub use unfilled::TO_FILL;

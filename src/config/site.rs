@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 use url::Url;
 
-const PRESETS: [(&str, Preset); 6] = [
+pub(super) const PRESETS: [(&str, Preset); 6] = [
     ("album", Preset::Album),
     ("embedded", Preset::Embedded),
     ("wordpress", Preset::WordPress),

@@ -2,6 +2,7 @@
 //! read: one file per form. Pure: values in, text out.
 
 mod cell;
+pub mod check;
 mod compose;
 pub mod csv;
 mod facts;
@@ -10,10 +11,12 @@ pub mod html;
 pub mod json;
 mod links;
 pub mod models;
+pub mod settings;
 pub mod sheet;
 mod stories;
 pub mod table;
 pub mod terminal;
+pub mod wrap;
 
 pub use compose::{Material, RunPhotos};
 pub use facts::{Photo, Report, State};

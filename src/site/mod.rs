@@ -9,6 +9,7 @@ mod body;
 mod cleaning;
 mod credentials;
 mod description;
+pub mod discover;
 mod explain;
 mod folder;
 mod guard;
@@ -16,6 +17,7 @@ mod html;
 mod http;
 mod lister;
 mod listing;
+mod may_write;
 mod open;
 mod paging;
 mod parcel;
@@ -28,8 +30,9 @@ mod rest;
 mod tests;
 
 pub use description::TagChange;
-pub use explain::{Finding, Finds};
+pub use explain::{Explained, Finding, Finds};
 pub use open::open;
+pub use presets::{described, id_fault};
 
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use async_trait::async_trait;
@@ -184,9 +187,9 @@ pub trait Site: Send + Sync {
     /// Tries everything that a run does but writing, on one photo: the named one,
     /// or the first of the listing. For whoever describes the site; a site that is
     /// not described has nothing to explain.
-    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
+    async fn explain(&self, photo: Option<PhotoId>) -> Explained {
         drop(photo);
-        Vec::new()
+        Explained::default()
     }
 
     /// The requests sent so far, for the summary.

@@ -9,7 +9,7 @@ use super::folder::Folder;
 use super::lister::Lister;
 use super::listing::Listing;
 use super::pixels::UrlPixels;
-use super::{ChangeSet, Extent, Finding, Site, SiteError, SiteTraits, Traffic, Written};
+use super::{ChangeSet, Explained, Extent, Site, SiteError, SiteTraits, Traffic, Written};
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -191,7 +191,7 @@ impl Site for RestSite {
         self.api.description.cleaned(text)
     }
 
-    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
+    async fn explain(&self, photo: Option<PhotoId>) -> Explained {
         explain(self, photo).await
     }
 
