@@ -1,6 +1,6 @@
 //! Both files with settings: can they be used, and what of them is questionable?
 
-use crate::archive::SiteName;
+use crate::archive::{ModelName, SiteName};
 use crate::cli::output::Output;
 use crate::config::{
     self, Catalog, ConfigError, Environment, Needs, Overrides, Places, Preset, Settings,
@@ -76,19 +76,13 @@ fn usable(settings: &Settings, places: Option<&Places>) -> Vec<Line> {
     let text = format!("{}; site: {at}", settings.file.display());
     let mut lines = vec![Line::new("pipeline.toml", Sign::Ok, text)];
     if let Some(places) = places {
-        let mut used = settings.chain.iter().map(ToString::to_string);
-        let first = used.next().unwrap_or_default();
-        let then = used
-            .map(|name| format!(", then {name}"))
-            .collect::<String>();
+        let used: Vec<&str> = settings.chain.iter().map(ModelName::as_str).collect();
+        let used = used.join(", then ");
         let models = match settings.models.len() {
             1 => "1 model".to_owned(),
             count => format!("{count} models"),
         };
-        let text = format!(
-            "{}: {models}; in use: {first}{then}",
-            places.models.display()
-        );
+        let text = format!("{}: {models}; in use: {used}", places.models.display());
         lines.push(Line::new("models.yaml", Sign::Ok, text));
     }
     for warning in &settings.warnings {
@@ -155,12 +149,18 @@ fn refused(error: &ConfigError) -> Vec<Line> {
     lines
 }
 
+/// Whether a file's mode gives nobody but its owner any right.
+fn is_private(mode: u32) -> bool {
+    let others = mode & 0o077;
+    others == 0
+}
+
 /// Whether a file with secrets is its owner's alone.
 fn secret(path: &Path) -> Line {
     let key = path.file_name().unwrap_or_default().to_string_lossy();
     let mode = std::fs::metadata(path).map(|file| file.permissions().mode() & 0o777);
     match mode {
-        Ok(mode) if mode & 0o077 == 0 => Line::new(key, Sign::Ok, "only its owner may read it"),
+        Ok(mode) if is_private(mode) => Line::new(key, Sign::Ok, "only its owner may read it"),
         Ok(mode) => {
             let text = format!("it holds secrets, and others may read it (mode {mode:o})");
             let advice = format!("chmod 600 {}", path.display());

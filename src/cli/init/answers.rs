@@ -100,21 +100,21 @@ impl Answers<'_> {
             return Ok(found);
         };
         let kind = match (name, found.kind) {
-            ("wordpress", kind @ Kind::WordPress(_)) => kind,
+            ("wordpress", kind @ Kind::WordPress(_))
+            | ("drupal-jsonapi", kind @ Kind::Drupal(_))
+            | ("rest", kind @ Kind::Unknown(_)) => kind,
             ("wordpress", _) => Kind::WordPress(WordPress {
                 api: "/wp-json/wp/v2".to_owned(),
                 // What could not be looked at is not called wrong.
                 passwords: Some(String::new()),
                 ..WordPress::default()
             }),
-            ("drupal-jsonapi", kind @ Kind::Drupal(_)) => kind,
             ("drupal-jsonapi", _) => Kind::Drupal(Drupal {
                 media_type: "image".to_owned(),
                 field: None,
             }),
             ("strapi", _) => Kind::Strapi,
             ("album", _) => Kind::Album,
-            ("rest", kind @ Kind::Unknown(_)) => kind,
             ("rest", _) => Kind::Unknown(None),
             _ => {
                 let message = format!("--preset: there is no preset \"{name}\"");

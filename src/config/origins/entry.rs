@@ -110,7 +110,7 @@ pub(super) fn model(source: &Source, entry: &ModelEntry) -> Vec<Shown> {
     list.push(shown("image.detail", entry.image.detail.clone().into()));
     let context = entry.context.as_ref().map(|fields| {
         let names = fields.iter().map(|field| Json::from(field.as_str()));
-        Json::from_iter(names)
+        names.collect::<Json>()
     });
     list.push(shown("context", context.unwrap_or_default()));
     list.push(shown("command", json!(entry.command)));

@@ -225,7 +225,7 @@ mod tests {
         let header = r#"<https://example.org/wp-json/>; rel="https://api.w.org/""#;
         let page = Page::example("https://example.org/", &[("link", header)], "");
         assert_eq!(wordpress_root(&page).unwrap().path(), "/wp-json/");
-        let head = r#"<link rel='https://api.w.org/' href='https://example.org/?rest_route=/' />"#;
+        let head = "<link rel='https://api.w.org/' href='https://example.org/?rest_route=/' />";
         let page = Page::example("https://example.org/", &[], head);
         assert_eq!(wordpress_root(&page).unwrap().query(), Some("rest_route=/"));
         let page = Page::example("https://example.org/", &[], "<link rel='icon' href='/x'>");
