@@ -178,9 +178,9 @@ impl Drop for Imagined {
 
 #[async_trait]
 impl Site for Imagined {
-    async fn explain(&self, _photo: Option<PhotoId>) -> Vec<altfill::site::Finding> {
+    async fn explain(&self, _photo: Option<PhotoId>) -> altfill::site::Explained {
         // Nobody asks an imagined site how it is described.
-        Vec::new()
+        altfill::site::Explained::default()
     }
 
     fn traits(&self) -> SiteTraits {

@@ -106,6 +106,17 @@ impl Checkpoint {
         .await
     }
 
+    /// Whether a photo was ever taken into a run.
+    pub async fn knows(&self, photo: &PhotoId) -> Result<bool, CheckpointError> {
+        let (site, photo) = (self.site.to_string(), photo.to_string());
+        self.verb(move |connection| {
+            connection
+                .prepare("SELECT 1 FROM photos WHERE site = ?1 AND photo = ?2")?
+                .exists([site, photo])
+        })
+        .await
+    }
+
     /// The ids of all photos that are known, in their order.
     pub async fn photo_ids(&self) -> Result<Vec<PhotoId>, CheckpointError> {
         let site = self.site.to_string();

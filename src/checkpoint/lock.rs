@@ -35,6 +35,15 @@ impl Lock {
     }
 }
 
+/// Whether another process holds the lock of this state file at the moment.
+/// Where it is free, it is free again at once, and nothing is made.
+pub(super) fn is_held(state: &Path) -> bool {
+    let Ok(file) = File::open(lock_path(state)) else {
+        return false;
+    };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
 fn lock_path(state: &Path) -> PathBuf {
     let mut name = state.as_os_str().to_owned();
     name.push(".lock");

@@ -69,6 +69,22 @@ fn start(
 /// A state file belongs to one site, so that undo, adopt and the report never
 /// mix two archives that happen to have photos of the same name.
 fn claim(connection: &Connection, path: &Path, site: &SiteName) -> Result<(), CheckpointError> {
+    other_site(connection, path, site)?;
+    connection
+        .execute(
+            "INSERT OR IGNORE INTO sites (name) VALUES (?1)",
+            [site.as_str()],
+        )
+        .map(drop)
+        .map_err(|source| sql(path, source))
+}
+
+/// Refuses a state file that belongs to another site.
+pub(super) fn other_site(
+    connection: &Connection,
+    path: &Path,
+    site: &SiteName,
+) -> Result<(), CheckpointError> {
     let other = connection
         .query_row(
             "SELECT name FROM sites WHERE name <> ?1",
@@ -89,13 +105,7 @@ fn claim(connection: &Connection, path: &Path, site: &SiteName) -> Result<(), Ch
             wanted,
         });
     }
-    connection
-        .execute(
-            "INSERT OR IGNORE INTO sites (name) VALUES (?1)",
-            [site.as_str()],
-        )
-        .map(drop)
-        .map_err(|source| sql(path, source))
+    Ok(())
 }
 
 /// The file's format number, 0 for an empty file.

@@ -59,6 +59,13 @@ pub(super) struct Global {
 /// What altfill can do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Look at a site and write settings for it; nothing on the site is changed
+    #[command(after_help = "Examples:\n  altfill init embedded\n  \
+                            altfill init https://example.org\n  \
+                            altfill init https://example.org --user editor --yes\n  \
+                            altfill init https://cms.example.org --list \\\n    \
+                            \"https://cms.example.org/api/items?page=1&limit=50\"")]
+    Init(Init),
     /// Fill in missing alt text
     #[command(
         after_help = "Examples:\n  altfill run --dry-run\n  altfill run --preview --limit 20\n  \
@@ -112,8 +119,9 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  altfill backup altfill-2026-11-21.db\n  \
                             altfill backup \"backups/altfill-$(date +%F).db\"")]
     Backup(Backup),
-    /// Try the site, and show what each line of its description finds
-    #[command(after_help = "Examples:\n  altfill check\n  altfill check 1204")]
+    /// Try everything a run needs, and say what to do; nothing is written
+    #[command(after_help = "Examples:\n  altfill check\n  altfill check 1204\n  \
+                            altfill check --call\n  altfill check --print-config")]
     Check(Check),
     /// List the models of models.yaml, or try them
     #[command(
@@ -131,6 +139,44 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  altfill man ~/.local/share/man/man1\n  \
                             man -l ~/.local/share/man/man1/altfill-run.1")]
     Man(Man),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Init {
+    /// The site's address, or `embedded` for the archive inside the program
+    #[arg(value_name = "URL")]
+    pub(super) url: String,
+    /// The preset to take, without looking which one fits
+    #[arg(long, value_name = "NAME")]
+    pub(super) preset: Option<String>,
+    /// The account, where the credential is its password
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+    /// The variable that holds the site's token or password
+    #[arg(long, value_name = "VARIABLE")]
+    pub(super) token_env: Option<String>,
+    /// The file that holds it
+    #[arg(long, value_name = "FILE", conflicts_with = "token_env")]
+    pub(super) token_file: Option<PathBuf>,
+    /// The list of photos, one album/name a line (album API)
+    #[arg(long, value_name = "FILE")]
+    pub(super) manifest: Option<PathBuf>,
+    /// Where the images are: a URL template or a directory (album API)
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(super) pixels: Option<String>,
+    /// A list of photos in the site's API, where no preset fits
+    #[arg(long, value_name = "URL")]
+    pub(super) list: Option<String>,
+    /// The model to use, a name in models.yaml [default: one on this machine that
+    /// sees, else the embedded one]
+    #[arg(long, value_name = "NAME")]
+    pub(super) model: Option<String>,
+    /// Where Ollama answers
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:11434")]
+    pub(super) ollama: url::Url,
+    /// Ask nothing: take what was found and the usual for the rest
+    #[arg(short, long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -368,8 +414,18 @@ pub(super) struct Check {
     #[arg(value_name = "ID")]
     pub(super) id: Option<String>,
     /// Instead, try those whom [notify] names: they get a start and a success
-    #[arg(long, conflicts_with = "id")]
+    #[arg(long, conflicts_with_all = ["id", "call", "print_config", "json"])]
     pub(super) notify: bool,
+    /// Send each model in use a small test picture (cloud: some cents)
+    #[arg(long, conflicts_with = "print_config")]
+    pub(super) call: bool,
+    /// Print every setting with its value and where that comes from, and check
+    /// nothing
+    #[arg(long, conflicts_with = "id")]
+    pub(super) print_config: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,9 +3,9 @@
 use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
-use super::setup::{Access, Setup};
+use super::setup::{Access, Setup, photo_ids};
 use super::vigil::{Duty, Vigil, watched};
-use crate::archive::{Mode, PhotoId, Skip};
+use crate::archive::{Mode, Skip};
 use crate::pipeline::{self, Action, Finished, Given, Plan};
 use crate::policy::Freshness;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ async fn attended(
     let given = given(&args)?;
     let setup = Setup::watched(global, Some(&args.with), vigil, output).await?;
     let plan = Plan {
-        ids: vec![PhotoId::new(args.id.clone())],
+        ids: photo_ids(&setup.settings, [args.id.clone()])?,
         replace_human: args.replace_human,
         note: args.note.clone(),
         given: given.clone(),

@@ -3,7 +3,7 @@
 use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
-use super::setup::{scratch, settings};
+use super::setup::{photo_ids, scratch, settings};
 use crate::archive::{PhotoId, SlotKind};
 use crate::checkpoint::Checkpoint;
 use crate::report;
@@ -20,8 +20,8 @@ pub(super) async fn history(
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let settings = settings(global, None, output)?;
+    let photo = photo_ids(&settings, [args.id.clone()])?.remove(0);
     let checkpoint = scratch(&settings)?;
-    let photo = PhotoId::new(args.id.clone());
     let happenings = checkpoint
         .history(&photo, SlotKind::Alt, &settings.language)
         .await?;

@@ -11,6 +11,7 @@ mod export;
 mod fix;
 mod history;
 mod import;
+mod init;
 mod log;
 mod metrics;
 mod models;
@@ -76,6 +77,7 @@ fn leave_no_core() {
 async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
     let global = args.global;
     match args.command {
+        Command::Init(init) => init::init(&global, init, output).await,
         Command::Run(run) => run::run(&global, run, output).await,
         Command::Upgrade(upgrade) => run::upgrade(&global, upgrade, output).await,
         Command::Fix(fix) => fix::fix(&global, fix, output).await,

@@ -49,7 +49,7 @@ pub(super) async fn models(
     let stop = Stop::default();
     signals::listen(stop.clone(), CancellationToken::new());
     let trials = tokio::select! {
-        trials = try_all(&catalog, &entries, args, output) => trials,
+        trials = try_all(&catalog, &entries, Tried { named: !args.names.is_empty() }, output) => trials,
         // What was started is dropped, and programs are killed with it.
         () = stop.soft().cancelled() => {
             return Ok(match stop.why() {
@@ -95,15 +95,21 @@ fn chosen<'a>(catalog: &'a Catalog, names: &[String]) -> anyhow::Result<Vec<&'a 
     Ok(catalog.models.values().filter(wanted).collect())
 }
 
+/// Which models are tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tried {
+    /// Somebody asked for these: one without a key is a mistake then.
+    pub(super) named: bool,
+}
+
 /// Tries the entries side by side; models that share a local server one after
 /// the other, so that it need not load them again and again.
-async fn try_all<'a>(
+pub(super) async fn try_all<'a>(
     catalog: &Catalog,
     entries: &[&'a ModelEntry],
-    args: &args::Models,
+    Tried { named }: Tried,
     output: &Output,
 ) -> Vec<Trial<'a>> {
-    let named = !args.names.is_empty();
     let mut leases: HashMap<String, Arc<Lease>> = HashMap::new();
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();

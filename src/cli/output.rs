@@ -3,11 +3,13 @@
 
 use super::args::{Args, Global};
 use super::exit::Usage;
+use super::init::Unreachable;
 use super::log::{self, LogFile};
 use super::screen::{harmless, harmless_json};
 use crate::checkpoint::CheckpointError;
 use crate::config::{ConfigError, Environment, Secrets};
 use crate::pipeline::{Fatal, RunError};
+use crate::report::wrap::{COLUMNS, wrap};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -176,6 +178,11 @@ impl Output {
         }
     }
 
+    /// A text for people, in lines that fit a terminal.
+    pub(super) fn say_fitting(&self, text: &str) {
+        self.say(&self.fitting(text));
+    }
+
     /// A line for people, however quiet they want it.
     pub(super) fn warn(&self, text: &str) {
         self.line(&format!("warning: {text}"));
@@ -187,7 +194,17 @@ impl Output {
         log::failed(&text);
         self.line(&format!("error: {text}"));
         if let Some(hint) = hint(error) {
-            self.line(&format!("help: {hint}"));
+            self.line(&self.fitting(&format!("help: {hint}")));
+        }
+    }
+
+    /// A text in lines that fit a terminal; where it goes into a pipe, whoever
+    /// reads it has lines of its own.
+    fn fitting<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.terminal {
+            wrap(text, COLUMNS).join("\n").into()
+        } else {
+            text.into()
         }
     }
 
@@ -212,6 +229,24 @@ impl Output {
         self.bars.suspend(|| {
             let _ = writeln!(io::stderr(), "{text}");
         });
+    }
+
+    /// Whether somebody is there to answer.
+    pub(super) fn is_answered(&self) -> bool {
+        io::stdin().is_terminal() && self.terminal
+    }
+
+    /// Asks for a line of text on the terminal. An empty answer is one only where
+    /// it may be.
+    pub(super) fn ask(&self, question: &str, usual: Option<&str>) -> anyhow::Result<String> {
+        let mut input = dialoguer::Input::<String>::new().with_prompt(question);
+        match usual {
+            Some("") => input = input.allow_empty(true),
+            Some(usual) => input = input.default(usual.to_owned()),
+            None => {}
+        }
+        let answer = self.bars.suspend(|| input.interact_text())?;
+        Ok(answer.trim().to_owned())
     }
 
     /// Asks a yes-or-no question on the terminal.
@@ -245,6 +280,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<Usage>() {
         return error.hint.clone();
+    }
+    if error.is::<Unreachable>() {
+        return Some(Unreachable::hint().to_owned());
     }
     let state = error.downcast_ref::<CheckpointError>().or_else(|| {
         error

@@ -4,9 +4,9 @@ use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
 use super::report;
-use super::setup::{Access, Setup};
+use super::setup::{Access, Setup, photo_ids};
 use super::vigil::{Duty, Vigil, watched};
-use crate::archive::{Mode, ModelName, Moment, PhotoId};
+use crate::archive::{Mode, ModelName, Moment};
 use crate::pipeline::{self, Action, Plan};
 use crate::policy::Narrow;
 
@@ -76,7 +76,7 @@ async fn attended(
         action,
         narrow,
         albums: args.album,
-        ids: args.id.into_iter().map(PhotoId::new).collect(),
+        ids: photo_ids(&setup.settings, args.id)?,
         limit: args.limit,
         retry_failed: args.retry_failed,
         ..Plan::new(mode, &setup.settings)

@@ -7,7 +7,7 @@ use super::output::{Output, Volume};
 use super::progress::Progress;
 use super::signals;
 use super::vigil::{Vigil, Vigilant};
-use crate::archive::{Moment, SiteName};
+use crate::archive::{Moment, PhotoId, SiteName};
 use crate::checkpoint::{self, Checkpoint, Lock};
 use crate::config::{self, Environment, Manifest, Needs, Overrides, PixelSource, Preset, Settings};
 use crate::demo::{self, EmbeddedArchive};
@@ -62,7 +62,18 @@ pub(super) fn settings_with(
     with: Option<&With>,
     output: &Output,
 ) -> anyhow::Result<Settings> {
-    let overrides = Overrides {
+    let overrides = overrides(needs, global, with);
+    let settings = config::load(&overrides, Environment::capture())?;
+    output.keep_secret(settings.secrets());
+    for warning in &settings.warnings {
+        output.say(&format!("warning: {warning}"));
+    }
+    Ok(settings)
+}
+
+/// What the command line says of the settings.
+pub(super) fn overrides(needs: Needs, global: &Global, with: Option<&With>) -> Overrides {
+    Overrides {
         needs,
         config: global.config.clone(),
         model: with.and_then(|with| with.model.clone()),
@@ -73,13 +84,7 @@ pub(super) fn settings_with(
         max_cost: with.and_then(|with| with.max_cost),
         deadline: with.and_then(|with| with.deadline),
         until: with.and_then(|with| with.until),
-    };
-    let settings = config::load(&overrides, Environment::capture())?;
-    output.keep_secret(settings.secrets());
-    for warning in &settings.warnings {
-        output.say(&format!("warning: {warning}"));
     }
-    Ok(settings)
 }
 
 impl Setup {
@@ -297,6 +302,24 @@ async fn beat(every: Duration, progress: Arc<Progress>, vigil: Option<Vigil>) {
             vigil.heartbeat();
         }
     }
+}
+
+/// Ids from the command line, refused where the site can have no such id.
+pub(super) fn photo_ids(
+    settings: &Settings,
+    ids: impl IntoIterator<Item = String>,
+) -> anyhow::Result<Vec<PhotoId>> {
+    let checked = ids.into_iter().map(|id| {
+        let id = PhotoId::new(id);
+        match site::id_fault(&settings.site, &id) {
+            Some(fault) => {
+                let hint = "give the id as the listing has it; `altfill report --csv` lists all";
+                Err(Usage::new(fault, hint).into())
+            }
+            None => Ok(id),
+        }
+    });
+    checked.collect()
 }
 
 /// What can't be opened as it is described is a mistake in the settings, before

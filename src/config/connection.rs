@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-const DIALECTS: [(&str, Dialect); 4] = [
+pub(super) const DIALECTS: [(&str, Dialect); 4] = [
     ("openai", Dialect::OpenAi),
     ("mistral", Dialect::Mistral),
     ("openrouter", Dialect::OpenRouter),

@@ -30,7 +30,7 @@ const PRICE: (f64, f64) = (0.0, 10_000.0);
 const TIMEOUT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(86_400));
 
 /// The values of `image.detail`, as OpenAI's API has them.
-const DETAILS: [&str; 4] = ["low", "high", "auto", "original"];
+pub(super) const DETAILS: [&str; 4] = ["low", "high", "auto", "original"];
 
 /// Reads the whole file. `None` if any entry has a problem.
 pub(super) fn read(

@@ -175,6 +175,36 @@ impl Environment {
         self.process.get("TERM").is_some_and(|term| term == "dumb")
     }
 
+    /// The same with what a `.env` file in this directory says; one that can't be
+    /// read is passed over.
+    #[must_use]
+    pub fn with_dotenv(mut self, directory: &Path) -> Self {
+        let _ = self.read_dotenv(directory);
+        self
+    }
+
+    /// A variable's value, unless it is missing or blank.
+    pub fn value(&self, name: &str) -> Option<String> {
+        self.get(name).map(|value| value.trim().to_owned())
+    }
+
+    /// Whether a program can be found: at its path, or in a directory of `PATH`.
+    pub fn finds_program(&self, program: &str) -> bool {
+        let runnable = |path: &Path| {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::metadata(path)
+                .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        };
+        if program.contains('/') {
+            return runnable(Path::new(program));
+        }
+        let path = self
+            .process
+            .get("PATH")
+            .map_or("/usr/bin:/bin", String::as_str);
+        std::env::split_paths(path).any(|directory| runnable(&directory.join(program)))
+    }
+
     /// Adds what a `.env` file in this directory says, below what is there. No
     /// file is fine.
     pub(super) fn read_dotenv(&mut self, directory: &Path) -> Result<(), ConfigError> {

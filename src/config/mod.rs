@@ -13,6 +13,7 @@ mod authorities;
 mod catalog;
 mod clock;
 mod connection;
+mod doubts;
 mod entries;
 mod environment;
 mod error;
@@ -22,6 +23,8 @@ pub(crate) mod fuzz;
 mod layers;
 mod models;
 mod notify;
+mod origins;
+mod places;
 mod providers;
 mod quantities;
 mod raw;
@@ -33,6 +36,7 @@ mod site;
 mod source;
 mod toml_tree;
 mod tree;
+mod unfilled;
 mod yaml_tree;
 
 #[cfg(test)]
@@ -41,10 +45,13 @@ mod tests;
 pub use authorities::Authorities;
 pub use catalog::{Catalog, load_models};
 pub use clock::time_of_day;
+pub use doubts::{Doubt, doubts};
 pub use environment::{Environment, VARIABLES, Variable};
 pub use error::{ConfigError, Problem, Spot};
 pub use layers::{Needs, Overrides};
 pub use models::{Dialect, ImageSettings, ModelEntry, ModelLimits, Models, Price, Provider};
+pub use origins::{Comes, Shown, ShownSettings, shown};
+pub use places::{Places, places};
 pub use quantities::{duration, duration_text};
 pub use resolve::load;
 pub use secrets::Secrets;
@@ -52,3 +59,4 @@ pub use settings::{
     ContextPolicy, FolderSettings, FolderTexts, Manifest, NotifySettings, PhotoLimits, PingMethod,
     PixelSource, Preset, RunSettings, SecretUrl, Settings, SidecarName, SiteSettings, Webhook,
 };
+pub use unfilled::TO_FILL;

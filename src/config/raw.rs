@@ -50,8 +50,19 @@ pub(super) struct RawSite<'a> {
 }
 
 /// Keys of `[site]` that describe its API; `site` knows what may be in them.
-pub(super) const DESCRIPTION: [&str; 12] = [
-    "set", "id", "auth", "probe", "list", "read", "update", "fields", "image", "tag", "join",
+pub(super) const DESCRIPTION: [&str; 13] = [
+    "set",
+    "id",
+    "auth",
+    "probe",
+    "may_write",
+    "list",
+    "read",
+    "update",
+    "fields",
+    "image",
+    "tag",
+    "join",
     "errors",
 ];
 

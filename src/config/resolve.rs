@@ -7,13 +7,18 @@ use super::raw::{RawContext, RawPhoto, RawSettings};
 use super::reader::{Given, Origin, did_you_mean};
 use super::source::Source;
 use super::tree::{Field, Place};
-use super::{ContextPolicy, Models, PhotoLimits, RunSettings, Settings, entries, notify, site};
+use super::{
+    ContextPolicy, Models, PhotoLimits, RunSettings, Settings, entries, notify, site, unfilled,
+};
 use crate::archive::{ContextField, ModelName};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The settings file that is used when nobody names one.
 const DEFAULT_CONFIG: &str = "pipeline.toml";
+
+/// So many names can be read in a hint.
+const FEW: usize = 8;
 
 /// Reads and checks all settings.
 ///
@@ -30,6 +35,11 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
 
     let mut problems = Problems::default();
     let fields = toml_fields(&file)?;
+    if overrides.needs == Needs::Site {
+        // All else that is wrong with such a file may come from that.
+        unfilled::note(&file, &fields, &mut problems);
+        std::mem::take(&mut problems).into_result()?;
+    }
     let raw = RawSettings::read(&file, &fields, &mut problems);
     let mut layers = Layers {
         overrides,
@@ -133,6 +143,11 @@ pub(super) fn models_file(given: &Given<'_, PathBuf>) -> Result<Source, ConfigEr
     read(&given.value, "models file", &hint)
 }
 
+/// The file with the models, at a path that was resolved before.
+pub(super) fn read_models(path: &Path) -> Result<Source, ConfigError> {
+    read(path, "models file", "check the path in `models`")
+}
+
 fn read(path: &Path, what: &'static str, hint: &str) -> Result<Source, ConfigError> {
     match std::fs::read_to_string(path) {
         // Editors on Windows put a byte order mark in front.
@@ -208,7 +223,11 @@ pub(super) fn chain(
                 given.title(),
                 file.path().display()
             );
-            let hint = format!("the models there are: {}", known.join(", "));
+            let hint = if known.len() <= FEW {
+                format!("the models there are: {}", known.join(", "))
+            } else {
+                "`altfill models` lists what there is".to_owned()
+            };
             given.remark(problems, Remark::new(message).label(near).hint(hint));
         } else if !chain.contains(&name) {
             chain.push(name);

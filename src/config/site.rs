@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 use url::Url;
 
-const PRESETS: [(&str, Preset); 7] = [
+pub(super) const PRESETS: [(&str, Preset); 7] = [
     ("album", Preset::Album),
     ("embedded", Preset::Embedded),
     ("wordpress", Preset::WordPress),

@@ -152,6 +152,11 @@ fn token_end(text: &str, start: usize) -> usize {
     start + length
 }
 
+/// A value without what may be a secret in an address.
+pub(super) fn masked(value: &str) -> String {
+    without_secrets(value)
+}
+
 /// Hides what may be a secret that somebody wrote into the file instead of the
 /// environment: error messages end up in logs and mails.
 fn without_secrets(line: &str) -> String {

@@ -859,3 +859,4 @@ fn a_missing_key_is_an_error_only_where_the_model_is_used() {
 }
 
 mod models;
+mod schema;

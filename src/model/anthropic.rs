@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 const HOME: &str = "https://api.anthropic.com";
 
 /// The version of the API that this file speaks.
-const VERSION: &str = "2023-06-01";
+pub(super) const VERSION: &str = "2023-06-01";
 
 /// How a spending limit is worded. It comes as an ordinary 400, so it would
 /// otherwise look like trouble with every photo of the archive in turn.

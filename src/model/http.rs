@@ -130,13 +130,18 @@ impl Endpoint {
         reply
     }
 
+    /// Gets it, once, and reads the whole reply: for what an API says of itself.
+    pub(super) async fn get(&self) -> Result<RawReply, Unanswered> {
+        self.receive(self.client.get(self.url.clone())).await
+    }
+
     async fn exchange(&self, body: &Value) -> Result<RawReply, Unanswered> {
-        let request = self
-            .client
-            .post(self.url.clone())
-            .headers(self.headers.clone())
-            .timeout(self.timeout)
-            .body(body.to_string());
+        let request = self.client.post(self.url.clone());
+        self.receive(request.body(body.to_string())).await
+    }
+
+    async fn receive(&self, request: reqwest::RequestBuilder) -> Result<RawReply, Unanswered> {
+        let request = request.headers(self.headers.clone()).timeout(self.timeout);
         let mut response = request.send().await.map_err(|error| self.failed(error))?;
         let status = response.status().as_u16();
         let all_headers = response.headers().clone();

@@ -13,9 +13,11 @@ mod fault;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod gemini;
+mod glance;
 mod http;
 mod identity;
 mod load;
+mod local;
 mod ollama;
 mod openai;
 mod picture;
@@ -32,8 +34,10 @@ mod wait;
 
 pub use allowance::{allowances, hold};
 pub use checkup::{Checkup, checkup};
+pub use glance::{Glance, glance};
 pub use identity::is_another_model;
 pub use load::{Load, load};
+pub use local::{LocalModel, local_models};
 pub use prompt::{PROMPT_VERSION, Prompt, conversation, prompt, prompt_fingerprint};
 pub use recipe::settings_fingerprint;
 pub use settings::raised_cap;

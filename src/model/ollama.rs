@@ -83,6 +83,14 @@ impl Ollama {
     }
 }
 
+impl Ollama {
+    /// Asks whether the model is there and can see; nothing is loaded.
+    pub(super) async fn look(&self) -> Result<(), Ending> {
+        let shown = self.show.post(&json!({"model": self.shape.model})).await;
+        check_shown(&self.who, &shown.map_err(|lost| outage(&lost))?)
+    }
+}
+
 #[async_trait]
 impl Model for Ollama {
     async fn send(&self, conversation: &Conversation) -> Result<RawReply, Unanswered> {
@@ -90,8 +98,7 @@ impl Model for Ollama {
     }
 
     async fn warm_up(&self) -> Result<(), Ending> {
-        let shown = self.show.post(&json!({"model": self.shape.model})).await;
-        check_shown(&self.who, &shown.map_err(|lost| outage(&lost))?)?;
+        self.look().await?;
         let loaded = self
             .load
             .post(&self.shape.load())

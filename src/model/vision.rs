@@ -121,7 +121,12 @@ pub fn vision(entry: &ModelEntry) -> Vision {
         Provider::Command => return Vision::Unknown,
         _ => {}
     }
-    let model = entry.model.to_lowercase();
+    vision_of(&entry.model)
+}
+
+/// The same by the id of a model alone.
+pub(super) fn vision_of(id: &str) -> Vision {
+    let model = id.to_lowercase();
     let name = model.rsplit('/').next().unwrap_or_default();
     let begins = |names: &[&str]| {
         // `llama3:` also stands for a name without a tag.

@@ -41,7 +41,8 @@ impl Intake<'_> {
         let shared = self.shared;
         let plan = &shared.plan;
         if !plan.ids.is_empty() {
-            let named = stream::iter(plan.ids.clone()).map(|id| Ok(Listed::from(id)));
+            let named = self.there(&plan.ids).await?;
+            let named = stream::iter(named).map(|id| Ok(Listed::from(id)));
             return self.take(named.boxed()).await;
         }
         let extent = extent(shared).await.map_err(|error| self.broken(&error))?;
@@ -64,6 +65,25 @@ impl Intake<'_> {
             Swept::All => Ok(()),
             Swept::Changes => self.left_over().await,
         }
+    }
+
+    /// The named photos without those that neither the record nor the site has: a
+    /// slip of the keyboard is not to be counted as a photo for ever.
+    async fn there(&mut self, named: &[PhotoId]) -> Result<Vec<PhotoId>, Over> {
+        let shared = self.shared;
+        let mut there = Vec::with_capacity(named.len());
+        for id in named {
+            let known = shared.checkpoint.knows(id).await;
+            if !known.map_err(|error| self.broken(&error))?
+                && let Err(SiteError::Missing(text)) = shared.site.read(id).await
+            {
+                self.listed += 1;
+                shared.leave(id.clone(), Outcome::Failed(text));
+            } else {
+                there.push(id.clone());
+            }
+        }
+        Ok(there)
     }
 
     /// What failed, was held or was not reached: the site sees no change there.

@@ -1,6 +1,7 @@
 //! What a run did and how the archive stands, in the forms people and scripts
 //! read: one file per form. Pure: values in, text out.
 
+pub mod check;
 mod compose;
 pub mod csv;
 pub mod events;
@@ -11,10 +12,12 @@ pub mod json;
 mod links;
 pub mod metrics;
 pub mod models;
+pub mod settings;
 pub mod sheet;
 mod stories;
 pub mod table;
 pub mod terminal;
+pub mod wrap;
 
 pub use compose::{Material, RunPhotos};
 pub use facts::{Photo, Report, State};

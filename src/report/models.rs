@@ -166,15 +166,31 @@ pub fn table(catalog: &Catalog, entries: &[&ModelEntry]) -> String {
         "name", "provider", "model", "where", "price", "vision", "may see",
     ]);
     let all: Vec<&str> = catalog.context.fields.iter().map(|f| f.as_str()).collect();
-    for entry in entries {
+    let sees = |entry: &ModelEntry| {
         let sees = may_see(catalog, entry);
-        let sees = if sees.is_empty() {
+        if sees.is_empty() {
             "photo only".to_owned()
         } else if sees == all {
             "all".to_owned()
         } else {
             sees.join(", ")
-        };
+        }
+    };
+    let widest = |least: usize, text: &dyn Fn(&ModelEntry) -> String| {
+        let lengths = entries.iter().map(|entry| text(entry).chars().count());
+        lengths.max().unwrap_or(0).max(least) + 1
+    };
+    let others = widest(4, &|entry| entry.name.to_string()).min(NAME)
+        + 1
+        + widest(8, &|entry| provider(entry).to_owned())
+        + PLACE
+        + widest(5, &price)
+        + 7
+        + widest(7, &sees).min(12);
+    let room = usize::from(table.width().unwrap_or(80)).saturating_sub(others);
+    let ids = widest(5, &|entry| entry.model.clone()).min(room.max(12));
+    for entry in entries {
+        let sees = sees(entry);
         let place = match (entry.cloud, missing_key(entry)) {
             (true, None) => "cloud",
             (true, Some(_)) => "cloud, no key",
@@ -184,7 +200,7 @@ pub fn table(catalog: &Catalog, entries: &[&ModelEntry]) -> String {
         table.add_row([
             entry.name.as_str(),
             provider(entry),
-            &entry.model,
+            &parted(&entry.model, ids - 1),
             place,
             &price(entry),
             vision(entry).as_str(),
@@ -197,8 +213,8 @@ pub fn table(catalog: &Catalog, entries: &[&ModelEntry]) -> String {
         [
             name_width(names),
             ColumnConstraint::ContentWidth,
-            ColumnConstraint::UpperBoundary(Width::Fixed(30)),
-            ColumnConstraint::Absolute(Width::Fixed(7)),
+            ColumnConstraint::Absolute(Width::Fixed(ids as u16)),
+            ColumnConstraint::Absolute(Width::Fixed(PLACE as u16)),
             ColumnConstraint::ContentWidth,
             ColumnConstraint::ContentWidth,
         ],
@@ -209,6 +225,27 @@ pub fn table(catalog: &Catalog, entries: &[&ModelEntry]) -> String {
         text.push_str(&line);
     }
     text
+}
+
+/// Columns of the place, `no key` on its second line.
+const PLACE: usize = 7;
+
+/// Columns that a name may take, the space behind it included.
+const NAME: usize = 25;
+
+/// An id in lines of at most so many characters, parted behind its signs; a
+/// longer part stays whole as far as the table lets it.
+fn parted(id: &str, width: usize) -> String {
+    let mut lines: Vec<String> = vec![String::new()];
+    for part in id.split_inclusive(['-', '/', ':', '.', '_']) {
+        let line = lines.last_mut().expect("there is a line");
+        if !line.is_empty() && line.chars().count() + part.chars().count() > width {
+            lines.push(part.to_owned());
+        } else {
+            line.push_str(part);
+        }
+    }
+    lines.join("\n")
 }
 
 fn legend(catalog: &Catalog, entries: &[&ModelEntry], all: &[&str]) -> Vec<String> {
@@ -344,5 +381,25 @@ fn constrain<const N: usize>(table: &mut Table, widths: [ColumnConstraint; N]) {
     }
     for (column, width) in table.column_iter_mut().zip(widths) {
         column.set_constraint(width);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_parted_behind_its_signs() {
+        for (id, parts) in [
+            ("claude-haiku-4-5-20251001", "claude-haiku-\n4-5-20251001"),
+            (
+                "mistralai/Pixtral-12B-2409",
+                "mistralai/\nPixtral-12B-\n2409",
+            ),
+            ("qwen2.5vl:32b", "qwen2.5vl:32b"),
+            ("averyveryverylongname", "averyveryverylongname"),
+        ] {
+            assert_eq!(parted(id, 13), parts, "{id}");
+        }
     }
 }

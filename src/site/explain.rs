@@ -4,11 +4,15 @@
 use super::api::json;
 use super::description::{Pointer, Pointers, Sources};
 use super::lister::keys_of;
+use super::may_write;
+use super::parcel::Answer;
 use super::rest::RestSite;
 use super::{Extent, Site, SiteError};
-use crate::archive::{Marking, PhotoId, Reading};
+use crate::archive::{Marking, PhotoId, Pixels, Reading};
 use futures_util::StreamExt;
+use reqwest::header::{AGE, DATE};
 use serde_json::Value;
+use std::time::{Duration, SystemTime};
 
 /// Characters that are shown of a value.
 const SHOWN: usize = 70;
@@ -24,22 +28,46 @@ pub struct Finding {
     pub text: String,
 }
 
+/// All that came of trying a site.
+#[derive(Debug, Default)]
+pub struct Explained {
+    /// What was tried, in its order.
+    pub findings: Vec<Finding>,
+    /// The image of the photo that was looked at.
+    pub image: Option<Pixels>,
+    /// Milliseconds that the site's clock is ahead of ours, where it tells.
+    pub ahead: Option<i64>,
+}
+
+impl From<Vec<Finding>> for Explained {
+    fn from(findings: Vec<Finding>) -> Self {
+        Self {
+            findings,
+            ..Self::default()
+        }
+    }
+}
+
 /// How something went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finds {
     /// As it should.
     Works,
+    /// It may fail later.
+    Doubtful,
     /// Nothing is there; that may be right for this photo.
     Nothing,
     /// It does not work.
     Fails,
 }
 
-struct Report(Vec<Finding>);
+/// What was found so far.
+#[derive(Default)]
+pub(super) struct Report(Explained);
 
 impl Report {
-    fn add(&mut self, key: &str, verdict: Finds, text: impl Into<String>) {
-        self.0.push(Finding {
+    pub(super) fn add(&mut self, key: &str, verdict: Finds, text: impl Into<String>) {
+        self.0.findings.push(Finding {
             key: format!("site.{key}"),
             verdict,
             text: text.into(),
@@ -53,8 +81,8 @@ impl Report {
 
 /// Tries everything that a run does but writing, on one photo: the named one, or
 /// the first of the listing.
-pub(super) async fn explain(site: &RestSite, photo: Option<PhotoId>) -> Vec<Finding> {
-    let mut report = Report(Vec::new());
+pub(super) async fn explain(site: &RestSite, photo: Option<PhotoId>) -> Explained {
+    let mut report = Report::default();
     match site.api.probe().await {
         None => report.add(
             "probe",
@@ -71,6 +99,7 @@ pub(super) async fn explain(site: &RestSite, photo: Option<PhotoId>) -> Vec<Find
         return report.0;
     };
     if let Some(reading) = look(site, &photo, &mut report).await {
+        may_write::look(&site.api, &photo, &mut report).await;
         fetch(site, &photo, &reading, &mut report).await;
     }
     report.0
@@ -113,6 +142,7 @@ async fn look(site: &RestSite, photo: &PhotoId, report: &mut Report) -> Option<R
     let api = &site.api;
     let parcel = api.reading_parcel(photo).ok()?;
     let answer = api.courier.exchange(&parcel).await.ok()?;
+    report.0.ahead = ahead(&answer);
     let document = json(&answer).ok()?;
     let description = &api.description;
     let item = description.item(&document, &description.read.item)?;
@@ -179,9 +209,24 @@ async fn fetch(site: &RestSite, photo: &PhotoId, reading: &Reading, report: &mut
             let from = from.map_or_else(String::new, |from| format!(" from {}", cut(from)));
             let text = format!("{} bytes of {kind}{from}", pixels.bytes.len());
             report.add("image", verdict, text);
+            report.0.image = Some(pixels);
         }
         Err(error) => report.fails("image", &error),
     }
+}
+
+/// How far the site's clock is ahead of ours, in milliseconds, give or take the
+/// second that a `Date` header leaves out.
+fn ahead(answer: &Answer) -> Option<i64> {
+    let there = httpdate::parse_http_date(answer.header(DATE)?).ok()?;
+    // A cache hands on the date of the day on which it got the answer.
+    let age = answer.header(AGE).and_then(|age| age.parse().ok());
+    let there = there + Duration::from_secs(age.unwrap_or(0));
+    let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    Some(match there.duration_since(SystemTime::now()) {
+        Ok(ahead) => millis(ahead),
+        Err(behind) => -millis(behind.duration()),
+    })
 }
 
 fn explain_sources(

@@ -10,6 +10,7 @@ mod body;
 mod cleaning;
 mod credentials;
 mod description;
+pub mod discover;
 mod explain;
 mod folder;
 #[cfg(any(test, fuzzing))]
@@ -19,6 +20,7 @@ mod html;
 mod http;
 mod lister;
 mod listing;
+mod may_write;
 mod open;
 mod originals;
 mod paging;
@@ -33,8 +35,9 @@ mod walk;
 mod tests;
 
 pub use description::TagChange;
-pub use explain::{Finding, Finds};
+pub use explain::{Explained, Finding, Finds};
 pub use open::open;
+pub use presets::{described, id_fault};
 
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use crate::config::Secrets;
@@ -224,9 +227,9 @@ pub trait Site: Send + Sync {
     /// Tries everything that a run does but writing, on one photo: the named one,
     /// or the first of the listing. For whoever describes the site; a site that is
     /// not described has nothing to explain.
-    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
+    async fn explain(&self, photo: Option<PhotoId>) -> Explained {
         drop(photo);
-        Vec::new()
+        Explained::default()
     }
 
     /// Whether the site is waited for, as it changes; `None` where nobody ever

@@ -2,6 +2,7 @@
 //! change them.
 
 use super::description::{Description, Faulty};
+use crate::archive::PhotoId;
 use crate::config::{Preset, SiteSettings};
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
@@ -18,10 +19,27 @@ const CONSTANTS: &str = "set";
 /// The description that the settings ask for: the preset's, with the keys that
 /// the settings say otherwise.
 pub(super) fn description(settings: &SiteSettings) -> Result<Description, Faulty> {
+    let whole = constants(described(settings))?;
+    Description::from_value(&Value::Object(whole))
+}
+
+/// What the preset and the settings say together of the site's API, constants
+/// not yet filled in.
+pub fn described(settings: &SiteSettings) -> Map<String, Value> {
     let mut whole = preset(settings.preset);
     merge(&mut whole, &settings.description);
-    let whole = constants(whole)?;
-    Description::from_value(&Value::Object(whole))
+    whole
+}
+
+/// What is wrong with a photo's id, by the shape that the site's ids have;
+/// `None` where it can be one, and where the description itself is wrong.
+pub fn id_fault(settings: &SiteSettings, id: &PhotoId) -> Option<String> {
+    let shape = description(settings).ok()?.id;
+    let why = shape.split(id.as_str()).err()?;
+    Some(format!(
+        "\"{}\" is no id of a photo: {why}",
+        id.as_str().escape_debug()
+    ))
 }
 
 fn preset(preset: Preset) -> Map<String, Value> {

@@ -9,7 +9,9 @@ use super::lister::Lister;
 use super::listing::Listing;
 use super::originals::Originals;
 use super::pixels::UrlPixels;
-use super::{ChangeSet, Extent, Finding, Hardship, Site, SiteError, SiteTraits, Traffic, Written};
+use super::{
+    ChangeSet, Explained, Extent, Hardship, Site, SiteError, SiteTraits, Traffic, Written,
+};
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -126,12 +128,12 @@ impl Site for RestSite {
         self.api.description.cleaned(text)
     }
 
-    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
-        let mut findings = explain(self, photo).await;
-        for finding in &mut findings {
+    async fn explain(&self, photo: Option<PhotoId>) -> Explained {
+        let mut explained = explain(self, photo).await;
+        for finding in &mut explained.findings {
             finding.text = self.api.secrets.mask(&finding.text).into_owned();
         }
-        findings
+        explained
     }
 
     fn hardship(&self) -> Option<watch::Receiver<Option<Hardship>>> {

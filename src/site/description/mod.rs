@@ -7,6 +7,8 @@ mod errors;
 mod fields;
 mod image;
 mod request;
+#[cfg(test)]
+mod schema;
 mod sections;
 mod tag;
 #[cfg(test)]
@@ -17,7 +19,7 @@ pub(super) use errors::{Errors, Meaning};
 pub(super) use fields::{Place, Pointer, Pointers, Sources, plain};
 pub(super) use image::Image;
 pub(super) use request::Request;
-pub(super) use sections::{Confirm, Fields, List, Probe, Update};
+pub(super) use sections::{Confirm, Fields, List, MayWrite, Probe, Update};
 pub use tag::TagChange;
 pub(super) use tag::TagMap;
 
@@ -38,6 +40,8 @@ pub(super) struct Description {
     pub(super) auth: Auth,
     /// A request that works only with good credentials.
     pub(super) probe: Option<Probe>,
+    /// A request that tells whether the credentials may write.
+    pub(super) may_write: Option<MayWrite>,
     /// The request that lists photos, a page at a time.
     pub(super) list: List,
     /// The request that shows one photo.

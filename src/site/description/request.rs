@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 #[serde(rename_all = "UPPERCASE")]
 pub(in super::super) enum Method {
     Get,
+    Options,
     Post,
     Put,
     Patch,
@@ -20,6 +21,7 @@ impl From<Method> for reqwest::Method {
     fn from(method: Method) -> Self {
         match method {
             Method::Get => Self::GET,
+            Method::Options => Self::OPTIONS,
             Method::Post => Self::POST,
             Method::Put => Self::PUT,
             Method::Patch => Self::PATCH,

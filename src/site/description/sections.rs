@@ -61,6 +61,11 @@ table_with_request!(RawProbe {
     #[serde(default)]
     shows: Pointers,
 });
+table_with_request!(RawMayWrite {
+    allows: Option<Method>,
+    #[serde(default)]
+    shows: Pointers,
+});
 table_with_request!(RawList {
     paging: Paging,
     #[serde(default = "one")]
@@ -104,6 +109,17 @@ pub(in super::super) struct Probe {
     /// The request.
     pub(in super::super) request: Request,
     /// What its reply shows only to those who are logged in.
+    pub(in super::super) shows: Pointers,
+}
+
+/// A request that tells whether the credentials may write, and changes nothing.
+#[derive(Debug)]
+pub(in super::super) struct MayWrite {
+    /// The request.
+    pub(in super::super) request: Request,
+    /// The method that its reply's `Allow` header lists for those who may.
+    pub(in super::super) allows: Option<Method>,
+    /// What its reply has, and not as `false`, for those who may.
     pub(in super::super) shows: Pointers,
 }
 
@@ -268,6 +284,7 @@ pub(super) struct Raw {
     #[serde(default)]
     auth: Auth,
     probe: Option<RawProbe>,
+    may_write: Option<RawMayWrite>,
     list: RawList,
     read: RawRead,
     update: RawUpdate,
@@ -285,6 +302,7 @@ impl Raw {
             id,
             auth,
             probe,
+            may_write,
             list,
             mut read,
             update,
@@ -303,12 +321,21 @@ impl Raw {
             }),
             None => None,
         };
+        let may_write = match may_write {
+            Some(mut raw) => Some(MayWrite {
+                request: raw.request("may_write", Method::Get, &parts)?,
+                allows: raw.allows,
+                shows: raw.shows,
+            }),
+            None => None,
+        };
         let read_request = read.request("read", Method::Get, &parts)?;
         check_fields(&fields, &parts)?;
         let (update, echoed) = check_update(update, &parts, tag.as_ref())?;
         let list = check_list(list, &id)?;
         for (key, request) in [
             ("probe", probe.as_ref().map(|probe| &probe.request)),
+            ("may_write", may_write.as_ref().map(|look| &look.request)),
             ("list", list.request.as_ref()),
             ("read", Some(&read_request)),
         ] {
@@ -317,6 +344,7 @@ impl Raw {
         Ok(Description {
             auth,
             probe,
+            may_write,
             list,
             read: Read {
                 request: read_request,

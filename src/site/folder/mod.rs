@@ -16,7 +16,7 @@ mod tree;
 mod trouble;
 
 use super::walk;
-use super::{ChangeSet, Extent, Finding, Site, SiteError, SiteTraits, Traffic, Written};
+use super::{ChangeSet, Explained, Extent, Site, SiteError, SiteTraits, Traffic, Written};
 use crate::archive::{Fingerprint, Listed, PhotoId, PixelVersion, Pixels, Reading};
 use crate::config::{FolderSettings, FolderTexts};
 use crate::{photo, xmp};
@@ -201,9 +201,9 @@ impl Site for FolderSite {
         }
     }
 
-    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
+    async fn explain(&self, photo: Option<PhotoId>) -> Explained {
         let explained = self.blocking(move |inner| Ok(explain::explain(inner, photo)));
-        explained.await.unwrap_or_default()
+        explained.await.unwrap_or_default().into()
     }
 
     fn traffic(&self) -> Traffic {
