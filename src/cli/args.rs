@@ -140,7 +140,7 @@ pub(super) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Init {
-    /// The site's address, or `embedded` for the archive inside the program
+    /// The site's address, a folder, or `embedded` for the archive inside altfill
     #[arg(value_name = "URL")]
     pub(super) url: String,
     /// The preset to take, without looking which one fits
@@ -193,6 +193,9 @@ pub(super) struct Run {
     /// At most so many photos generated or written
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
+    /// Don't wait with photos that failed lately, as after a mended setting
+    #[arg(long)]
+    pub(super) retry_failed: bool,
     /// Write what became of every photo to this file: .html, .csv or .json
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,

@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod report;
 mod run;
+mod screen;
 mod setup;
 mod signals;
 mod status;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A decoder that panics costs one photo; its message would only alarm.
     crate::photo::hush_decoder_panics();
+    leave_no_core();
     let output = Output::new(&args);
     if let Err(error) = output.start_logging(&args.global) {
         output.error(&error);
@@ -60,6 +62,13 @@ pub fn main() -> ExitCode {
         Exit::of_error(&error)
     });
     exit.code()
+}
+
+/// A crash must not leave the memory of a process that holds tokens in a file.
+fn leave_no_core() {
+    use nix::sys::resource::{Resource, setrlimit};
+    // Where even this is forbidden, cores hardly are allowed.
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
 }
 
 async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {

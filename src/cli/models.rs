@@ -62,7 +62,7 @@ pub(super) async fn models(
     } else {
         report::trials(&trials)
     };
-    output.data(&output.mask(&text))?;
+    output.data(&text)?;
     Ok(if trials.iter().any(Trial::is_wrong) {
         Exit::Stopped
     } else {

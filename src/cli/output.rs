@@ -5,6 +5,7 @@ use super::args::{Args, Global};
 use super::exit::Usage;
 use super::init::Unreachable;
 use super::log::{self, LogFile};
+use super::screen::{harmless, harmless_json};
 use crate::checkpoint::CheckpointError;
 use crate::config::{ConfigError, Secrets};
 use crate::pipeline::{Fatal, RunError};
@@ -82,6 +83,11 @@ impl Output {
             .mask(text)
     }
 
+    /// Words for a bar, which is one line.
+    pub(super) fn one_line(&self, text: &str) -> String {
+        harmless(&self.mask(text)).replace(['\n', '\t'], " ")
+    }
+
     pub(super) fn bars(&self) -> &MultiProgress {
         &self.bars
     }
@@ -127,10 +133,33 @@ impl Output {
         Ok(())
     }
 
-    /// A line of data.
+    /// A line of data: JSON, or words for people. Neither has anything in it that
+    /// a terminal would obey, wherever it goes: it may be a pager's.
     pub(super) fn data(&self, text: &str) -> anyhow::Result<()> {
+        let masked = self.mask(text);
+        if masked.starts_with(['{', '[']) {
+            self.put(&harmless_json(&masked))
+        } else {
+            self.put(&harmless(&masked))
+        }
+    }
+
+    /// Data whose every character counts, such as a table for a spreadsheet. Only
+    /// a terminal gets it without what it would obey.
+    pub(super) fn exact(&self, text: &str) -> anyhow::Result<()> {
+        let masked = self.mask(text);
+        if io::stdout().is_terminal() {
+            self.put(&harmless(&masked))
+        } else {
+            self.put(&masked)
+        }
+    }
+
+    fn put(&self, text: &str) -> anyhow::Result<()> {
+        // Plain stdout: there are no colours that would have to be taken out, and
+        // what looks like one is a text's own.
         self.bars
-            .suspend(|| match writeln!(anstream::stdout(), "{text}") {
+            .suspend(|| match writeln!(io::stdout(), "{text}") {
                 // Whoever read our output has seen enough.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
                 other => Ok(other?),
@@ -191,8 +220,9 @@ impl Output {
     fn line(&self, text: &str) {
         // There is nobody left to tell if stderr itself is gone.
         let text = self.mask(text);
+        let text = harmless(&text);
         self.bars.suspend(|| {
-            let _ = writeln!(anstream::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{text}");
         });
     }
 
@@ -221,7 +251,7 @@ impl Output {
             return Err(Usage::new(format!("nobody is there to answer: {question}"), hint).into());
         }
         let confirm = dialoguer::Confirm::new()
-            .with_prompt(question)
+            .with_prompt(self.one_line(question))
             .default(false);
         Ok(self.bars.suspend(|| confirm.interact())?)
     }
@@ -253,13 +283,14 @@ impl Write for LogLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let masked = self.0.mask(&text);
+        let plain = harmless(&masked);
         let bars = &self.0.bars;
-        bars.suspend(|| anstream::stderr().write_all(masked.as_bytes()))?;
+        bars.suspend(|| io::stderr().write_all(plain.as_bytes()))?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        anstream::stderr().flush()
+        io::stderr().flush()
     }
 }
 

@@ -103,7 +103,7 @@ impl Progress {
         state.waiting = Some(Waiting { what, until, said });
         drop(state);
         if self.output.terminal {
-            self.waiting.set_message(text);
+            self.waiting.set_message(self.output.one_line(&text));
         } else if fresh {
             self.output.say(&text);
         }

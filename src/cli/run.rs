@@ -59,6 +59,7 @@ async fn carry_out(
         albums: args.album,
         ids: photo_ids(&setup.settings, args.id)?,
         limit: args.limit,
+        retry_failed: args.retry_failed,
         ..Plan::new(mode, &setup.settings)
     };
     if let Some(file) = file {

@@ -68,6 +68,7 @@ pub(super) mod bounds {
     pub(in super::super) const RETRY: (Duration, Duration) = (SECOND, DAY.saturating_mul(365));
     pub(in super::super) const MAX_BYTES: (u64, u64) = (1, 4_000_000_000);
     pub(in super::super) const MAX_PIXELS: (u64, u64) = (1, 10_000_000_000);
+    pub(in super::super) const MAX_MEMORY: (u64, u64) = (10_000_000, 1_000_000_000_000);
 }
 
 /// The four layers a value may come from.

@@ -9,12 +9,16 @@
 //! line.
 
 mod addresses;
+mod authorities;
 mod catalog;
 mod connection;
 mod doubts;
 mod entries;
 mod environment;
 mod error;
+mod folder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod layers;
 mod models;
 mod origins;
@@ -36,6 +40,7 @@ mod yaml_tree;
 #[cfg(test)]
 mod tests;
 
+pub use authorities::Authorities;
 pub use catalog::{Catalog, load_models};
 pub use doubts::{Doubt, doubts};
 pub use environment::{Environment, VARIABLES, Variable};
@@ -48,6 +53,7 @@ pub use quantities::{duration, duration_text};
 pub use resolve::load;
 pub use secrets::Secrets;
 pub use settings::{
-    ContextPolicy, Manifest, PhotoLimits, PixelSource, Preset, RunSettings, Settings, SiteSettings,
+    ContextPolicy, FolderSettings, FolderTexts, Manifest, PhotoLimits, PixelSource, Preset,
+    RunSettings, Settings, SidecarName, SiteSettings,
 };
 pub use unfilled::TO_FILL;

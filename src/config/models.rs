@@ -1,5 +1,6 @@
 //! The checked entries of `models.yaml`.
 
+use super::Authorities;
 use super::ConfigError;
 use crate::archive::{ContextField, ModelName, Usage, Usd};
 use secrecy::SecretString;
@@ -63,6 +64,8 @@ pub struct ModelEntry {
     /// the wire format follow, with or without a slash at the end. Always set
     /// except for programs and the embedded model.
     pub base_url: Option<Url>,
+    /// Certificate authorities that its server may have beside the machine's own.
+    pub authorities: Option<Authorities>,
     /// The variable its key comes from; `None` where it needs no key. Where
     /// several may hold it and none is set: all, joined with "or".
     pub api_key_env: Option<String>,

@@ -28,6 +28,7 @@ pub(super) struct RawSite<'a> {
     pub(super) user: Option<Given<'a, String>>,
     pub(super) token_env: Option<Given<'a, String>>,
     pub(super) token_file: Option<Given<'a, String>>,
+    pub(super) ca_file: Option<Given<'a, String>>,
     pub(super) manifest: Option<Given<'a, String>>,
     pub(super) pixels: Option<RawPixels<'a>>,
     pub(super) thumbnail: Option<Given<'a, String>>,
@@ -37,6 +38,9 @@ pub(super) struct RawSite<'a> {
     pub(super) recheck: Option<Given<'a, Duration>>,
     pub(super) sweep: Option<Given<'a, Duration>>,
     pub(super) timeout: Option<Given<'a, Duration>>,
+    pub(super) dir: Option<Given<'a, String>>,
+    pub(super) texts: Option<Given<'a, String>>,
+    pub(super) sidecar: Option<Given<'a, String>>,
     /// The keys that describe the site's API.
     pub(super) description: Vec<(&'static str, Given<'a, &'a Value>)>,
 }
@@ -94,6 +98,7 @@ pub(super) struct RawRun<'a> {
 pub(super) struct RawPhoto<'a> {
     pub(super) max_bytes: Option<Given<'a, u64>>,
     pub(super) max_pixels: Option<Given<'a, u64>>,
+    pub(super) max_memory: Option<Given<'a, u64>>,
 }
 
 impl<'a> RawSettings<'a> {
@@ -127,8 +132,12 @@ fn wrong_table(key: &str) -> Option<String> {
                 "user",
                 "token_env",
                 "token_file",
+                "ca_file",
                 "manifest",
                 "pixels",
+                "dir",
+                "texts",
+                "sidecar",
             ][..],
         ),
         ("context", &["album", "title", "caption", "notes"]),
@@ -156,6 +165,7 @@ impl<'a> RawSite<'a> {
             user: table.text("user", problems),
             token_env: table.text("token_env", problems),
             token_file: table.text("token_file", problems),
+            ca_file: table.text("ca_file", problems),
             manifest: table.text("manifest", problems),
             pixels: RawPixels::read(table, problems),
             thumbnail: table.text("thumbnail", problems),
@@ -165,6 +175,9 @@ impl<'a> RawSite<'a> {
             recheck: table.duration("recheck", problems),
             sweep: table.duration("sweep", problems),
             timeout: table.duration("timeout", problems),
+            dir: table.text("dir", problems),
+            texts: table.text("texts", problems),
+            sidecar: table.text("sidecar", problems),
             description: DESCRIPTION
                 .into_iter()
                 .filter_map(|key| Some((key, table.node(key)?)))
@@ -245,6 +258,7 @@ impl<'a> RawPhoto<'a> {
         let photo = Self {
             max_bytes: table.size("max_bytes", problems),
             max_pixels: table.whole("max_pixels", problems),
+            max_memory: table.size("max_memory", problems),
         };
         table.done(problems, |_| None);
         photo

@@ -82,6 +82,9 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     };
     let notes: Vec<String> = settings.used_models().flat_map(entries::warnings).collect();
     settings.warnings.extend(notes);
+    if let Some(folder) = &mut settings.site.folder {
+        folder.language = settings.language.clone();
+    }
     let edges = settings.used_models().map(|entry| entry.image.long_edge);
     if let Some(edge) = edges.max() {
         settings.site.image_edge = edge;
@@ -157,6 +160,7 @@ fn photo(raw: RawPhoto<'_>, problems: &mut Problems) -> PhotoLimits {
     PhotoLimits {
         max_bytes: count(raw.max_bytes, bounds::MAX_BYTES, 64_000_000, problems),
         max_pixels: count(raw.max_pixels, bounds::MAX_PIXELS, 100_000_000, problems),
+        max_memory: count(raw.max_memory, bounds::MAX_MEMORY, 200_000_000, problems),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The checked settings of one invocation.
 
-use super::{ConfigError, ModelEntry, Models};
+use super::{Authorities, ConfigError, ModelEntry, Models};
 use crate::archive::{ContextField, Language, ModelName, SiteName, Usd};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
@@ -64,6 +64,8 @@ pub enum Preset {
     Strapi,
     /// Nothing but what the settings describe.
     Rest,
+    /// A folder of photos on this machine.
+    Folder,
 }
 
 /// Where the list of photos comes from.
@@ -89,6 +91,35 @@ pub enum PixelSource {
     Site,
 }
 
+/// A folder that is a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderSettings {
+    /// The directory whose photos are the archive.
+    pub dir: PathBuf,
+    /// Where their texts are.
+    pub texts: FolderTexts,
+    /// The language of the texts that are written.
+    pub language: Language,
+}
+
+/// Where the texts of a folder's photos are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FolderTexts {
+    /// In an XMP sidecar beside each photo; new ones are named so.
+    Sidecars(SidecarName),
+    /// In this one CSV or JSON file.
+    File(PathBuf),
+}
+
+/// How a sidecar is named after its photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SidecarName {
+    /// `photo.jpg.xmp`, as darktable and digiKam do.
+    Full,
+    /// `photo.xmp`, as Adobe's programs and exiftool do.
+    Short,
+}
+
 /// The site, as configured.
 #[derive(Debug)]
 pub struct SiteSettings {
@@ -109,6 +140,8 @@ pub struct SiteSettings {
     pub token: Option<SecretString>,
     /// Where the credential comes from, in words for people.
     pub token_from: Option<String>,
+    /// Certificate authorities that its servers may have beside the machine's own.
+    pub authorities: Option<Authorities>,
     /// The list of photos; `None` means the walk through `pixels.dir`.
     pub manifest: Option<Manifest>,
     /// Where pixels come from.
@@ -130,6 +163,8 @@ pub struct SiteSettings {
     pub image_edge: u32,
     /// How long one request may take.
     pub timeout: Duration,
+    /// The folder, where it is one.
+    pub folder: Option<FolderSettings>,
 }
 
 impl SiteSettings {
@@ -191,4 +226,6 @@ pub struct PhotoLimits {
     pub max_bytes: u64,
     /// Pixels of a decoded image, width times height.
     pub max_pixels: u64,
+    /// Bytes of memory that all images being decoded may take together.
+    pub max_memory: u64,
 }

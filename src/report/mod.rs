@@ -1,7 +1,6 @@
 //! What a run did and how the archive stands, in the forms people and scripts
 //! read: one file per form. Pure: values in, text out.
 
-mod cell;
 pub mod check;
 mod compose;
 pub mod csv;

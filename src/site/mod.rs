@@ -1,7 +1,8 @@
 //! The one contract with the archive's owner, and all HTTP to the CMS.
 //!
-//! A site is described, not programmed: [`open()`] takes a description (a preset
-//! is one as a TOML file) and gives the one implementation that follows it.
+//! A site behind HTTP is described, not programmed: [`open()`] takes a description (a
+//! preset is one as a TOML file) and gives the one implementation that follows it. A
+//! folder of photos is a site too, and the other implementation.
 
 mod address;
 mod api;
@@ -12,6 +13,8 @@ mod description;
 pub mod discover;
 mod explain;
 mod folder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod guard;
 mod html;
 mod http;
@@ -19,12 +22,14 @@ mod lister;
 mod listing;
 mod may_write;
 mod open;
+mod originals;
 mod paging;
 mod parcel;
 mod patience;
 mod pixels;
 mod presets;
 mod rest;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +40,7 @@ pub use open::open;
 pub use presets::{described, id_fault};
 
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
+use crate::config::Secrets;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
@@ -131,6 +137,29 @@ pub enum SiteError {
     /// The run is being stopped. A write that ends so was not executed.
     #[error("stopped")]
     Cancelled,
+}
+
+impl SiteError {
+    /// The same about another text.
+    fn map(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Missing(text) => Self::Missing(change(text)),
+            Self::Photo(text) => Self::Photo(change(text)),
+            Self::NotApi(text) => Self::NotApi(change(text)),
+            Self::Conflict(text) => Self::Conflict(change(text)),
+            Self::OutcomeUnknown(text) => Self::OutcomeUnknown(change(text)),
+            Self::NotSent(text) => Self::NotSent(change(text)),
+            Self::Outage(text) => Self::Outage(change(text)),
+            Self::Settings(text) => Self::Settings(change(text)),
+            Self::Cancelled => Self::Cancelled,
+        }
+    }
+
+    /// The same without secrets: a server may repeat a token anywhere, in the
+    /// path of a redirect for instance, and errors are kept.
+    fn masked(self, secrets: &Secrets) -> Self {
+        self.map(|text| secrets.mask(&text).into_owned())
+    }
 }
 
 /// The owner of the photos.

@@ -14,7 +14,9 @@
 )]
 
 mod album;
+pub(crate) mod bombs;
 pub(crate) mod cms;
+pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod library;
 pub(crate) mod model;
@@ -26,6 +28,7 @@ pub(crate) mod terminal;
 pub(crate) mod wordpress;
 pub(crate) mod workspace;
 
+pub(crate) use folder::Folder;
 pub(crate) use http::{Delivery, Reply, Request};
 pub(crate) use library::{FakePhoto, Library};
 pub(crate) use model::{Call, FakeModel, Limit, OutputCap};

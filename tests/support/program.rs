@@ -159,6 +159,14 @@ impl Program {
         self
     }
 
+    /// Runs it as another account, which only root can do.
+    #[must_use]
+    pub(crate) fn user(mut self, user: u32) -> Self {
+        std::os::unix::process::CommandExt::uid(&mut self.command, user);
+        std::os::unix::process::CommandExt::gid(&mut self.command, user);
+        self
+    }
+
     /// Removes a variable.
     #[must_use]
     pub(crate) fn without_env(mut self, name: &str) -> Self {
