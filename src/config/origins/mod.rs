@@ -164,6 +164,7 @@ fn simple(settings: &Settings, places: &Places) -> Vec<(&'static str, Json)> {
         ("site.user", site.user.clone().into()),
         ("site.token_env", Json::Null),
         ("site.token_file", Json::Null),
+        ("site.ca_file", Json::Null),
         (
             "site.manifest",
             match &site.manifest {
@@ -221,6 +222,7 @@ fn simple(settings: &Settings, places: &Places) -> Vec<(&'static str, Json)> {
         ("run.publish_embedded", run.publish_embedded.into()),
         ("photo.max_bytes", settings.photo.max_bytes.into()),
         ("photo.max_pixels", settings.photo.max_pixels.into()),
+        ("photo.max_memory", settings.photo.max_memory.into()),
     ]
 }
 
