@@ -160,7 +160,7 @@ fn an_undo_of_a_backfill_empties_the_texts_and_the_marks_again() {
     let asked = workspace.run(&["undo", &run]);
     assert_ne!(asked.code, Some(0), "{asked}");
     assert_eq!(site.writes().len(), 6);
-    let unmarked = |record: &&serde_json::Map<String, Value>| !record.contains_key("verified");
+    let unmarked = |record: &&serde_json::Map<String, serde_json::Value>| !record.contains_key("verified");
     let unmarked = before.iter().filter(unmarked).count();
     let undone = workspace.run(&["undo", &run, "--yes"]).expect(0);
     assert!(unmarked > 0);
