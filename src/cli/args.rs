@@ -143,7 +143,7 @@ pub(super) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Init {
-    /// The site's address, or `embedded` for the archive inside the program
+    /// The site's address, a folder, or `embedded` for the archive inside altfill
     #[arg(value_name = "URL")]
     pub(super) url: String,
     /// The preset to take, without looking which one fits

@@ -63,8 +63,10 @@ pub fn doubts(settings: &Settings) -> Vec<Doubt> {
             "the smaller limit is the one that counts",
         );
     }
-    if settings.context.fields.contains(&ContextField::Place) {
-        let text = "nothing supplies the name of a place yet, so it has no effect".to_owned();
+    let folder = settings.site.preset == Preset::Folder;
+    if settings.context.fields.contains(&ContextField::Place) && !folder {
+        let text =
+            "only photos in a folder have the name of a place, so it has no effect".to_owned();
         add("context.place", text, "remove the line");
     }
     if run.deadline.is_some_and(|time| time < run.drain) {

@@ -126,6 +126,7 @@ pub(super) struct RawSecret<'a> {
 }
 
 /// `[photo]`.
+#[expect(clippy::struct_field_names, reason = "the keys are called so")]
 pub(super) struct RawPhoto<'a> {
     pub(super) max_bytes: Option<Given<'a, u64>>,
     pub(super) max_pixels: Option<Given<'a, u64>>,

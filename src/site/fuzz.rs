@@ -60,6 +60,7 @@ fn settings(preset: Preset) -> SiteSettings {
         authorities: None,
         manifest: (preset == Preset::Album).then(|| crate::config::Manifest::Ids(Vec::new())),
         pixels,
+        folder: None,
         thumbnail: None,
         page: None,
         concurrency: 1,

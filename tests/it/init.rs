@@ -324,7 +324,7 @@ fn what_is_no_site_is_said_and_nothing_is_written() {
             2,
             "holds a user name or a password",
         ),
-        ("/tmp", 2, "is a folder"),
+        ("/no/such/folder", 2, "there is no folder"),
     ] {
         let workspace = Workspace::empty();
         let output = init(&workspace, &[address]).run().expect(code);
@@ -340,6 +340,19 @@ fn what_is_no_site_is_said_and_nothing_is_written() {
         .expect(1);
     output.says(&["its scheme (https or http)"]);
     nothing_was_written(&workspace);
+}
+
+#[test]
+fn a_folder_of_photos_is_set_up_and_checked() {
+    let workspace = Workspace::empty();
+    workspace.write("photos/walk.jpg", &*photos::pool()[0]);
+    let output = init(&workspace, &["./photos"]).run().expect(0);
+    assert!(output.stdout.contains("a folder of photos"), "{output}");
+    assert_eq!(
+        settings(&workspace)["site"]["preset"].as_str(),
+        Some("folder")
+    );
+    let _ = altfill(&workspace, &["check"]).expect(0);
 }
 
 #[test]

@@ -69,8 +69,9 @@ pub(super) fn look(flags: &Overrides, output: &Output) -> (Part, Read) {
 
 fn usable(settings: &Settings, places: Option<&Places>) -> Vec<Line> {
     let site = &settings.site;
-    let at = match site.preset {
-        Preset::Embedded => "the archive inside the program".to_owned(),
+    let at = match (site.preset, &site.folder) {
+        (_, Some(folder)) => folder.dir.display().to_string(),
+        (Preset::Embedded, None) => "the archive inside the program".to_owned(),
         _ => site.base_url.to_string(),
     };
     let text = format!("{}; site: {at}", settings.file.display());

@@ -7,7 +7,7 @@ use crate::cli::output::Output;
 use crate::config::Environment;
 use crate::site::discover::{Discovered, Drupal, Guess, Kind, WordPress};
 use secrecy::SecretString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 /// All that a settings file needs to know of a site.
@@ -15,6 +15,8 @@ use url::Url;
 pub(super) enum Plan {
     /// The archive inside the program.
     Embedded,
+    /// A folder of photos.
+    Folder(PathBuf),
     /// WordPress.
     WordPress {
         base: Url,

@@ -75,6 +75,13 @@ const REST: &str = "
 fn heading(plan: &Plan) -> String {
     let site = match plan {
         Plan::Embedded => return "# Settings of altfill for the small archive inside the program: no key, no\n# server, no network. docs/CONFIGURATION.md explains every key.\n".to_owned(),
+        Plan::Folder(path) => {
+            return format!(
+                "# Settings of altfill for the photos in {}\n\
+                 # docs/CONFIGURATION.md explains every key.\n",
+                path.display()
+            );
+        }
         Plan::WordPress { base, .. } | Plan::Drupal { base, .. } | Plan::Strapi { base, .. } | Plan::Album { base, .. } => base,
         Plan::Described(described) => {
             return format!(
@@ -108,6 +115,15 @@ fn site(plan: &Plan) -> String {
             "\"embedded\"",
             "48 photos that the program draws itself",
         ),
+        Plan::Folder(path) => {
+            line("preset", "\"folder\"", "");
+            line("dir", &quoted(&path.display().to_string()), "");
+            line(
+                "# texts",
+                "\"sidecars\"",
+                "or one file for all: alt.csv, alt.json",
+            );
+        }
         Plan::WordPress {
             base,
             account,

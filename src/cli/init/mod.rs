@@ -24,6 +24,8 @@ use url::Url;
 enum Target {
     /// The archive inside the program.
     Embedded,
+    /// A folder of photos.
+    Folder(PathBuf),
     /// A site.
     Site(Url),
 }
@@ -59,6 +61,10 @@ pub(super) async fn init(
         Target::Embedded => {
             let text = "the archive inside the program: no key, no server, no network";
             (Plan::Embedded, vec![Line::new("site", Sign::Ok, text)])
+        }
+        Target::Folder(path) => {
+            let text = format!("{}: a folder of photos", path.display());
+            (Plan::Folder(path), vec![Line::new("site", Sign::Ok, text)])
         }
         Target::Site(url) => of_site(&url, &answers, output).await?,
     };
@@ -266,11 +272,14 @@ fn target(text: &str) -> anyhow::Result<Target> {
     answers::address(text, None).map(Target::Site)
 }
 
-/// A folder of photos is no site that could be looked at over HTTP.
+/// A folder of photos, by its whole path: the settings may lie elsewhere.
 fn folder(path: &Path) -> anyhow::Result<Target> {
-    let message = format!("{} is a folder, and `init` looks at sites", path.display());
-    let hint = "give the address of a site, or `embedded`; docs/sites has a page for each kind";
-    Err(Usage::new(message, hint).into())
+    if !path.is_dir() {
+        let message = format!("there is no folder {}", path.display());
+        return Err(Usage::new(message, "check the path, and that its disk is mounted").into());
+    }
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    Ok(Target::Folder(whole))
 }
 
 fn refuse_existing(file: &Path) -> anyhow::Result<()> {

@@ -11,7 +11,8 @@ use super::raw::RawSettings;
 use super::source::{Source, is_variable_name};
 use super::tree::{Field, Value};
 use super::{
-    Manifest, PixelSource, Places, Preset, Settings, SiteSettings, places, quantities, resolve,
+    FolderTexts, Manifest, PixelSource, Places, Preset, Settings, SidecarName, SiteSettings,
+    places, quantities, resolve,
 };
 use crate::archive::ContextField;
 use entry::model;
@@ -136,6 +137,7 @@ fn text(duration: Duration) -> Json {
 /// Every key of `pipeline.toml` but those that describe an API.
 fn simple(settings: &Settings, places: &Places) -> Vec<(&'static str, Json)> {
     let (site, run) = (&settings.site, &settings.run);
+    let folder = site.folder.as_ref();
     let may = |field| Json::from(settings.context.fields.contains(&field));
     let mut chain = settings.chain.iter().map(ToString::to_string);
     let pixels = match &site.pixels {
@@ -155,13 +157,14 @@ fn simple(settings: &Settings, places: &Places) -> Vec<(&'static str, Json)> {
         (
             "site.base_url",
             match site.preset {
-                Preset::Embedded => Json::Null,
+                Preset::Embedded | Preset::Folder => Json::Null,
                 _ => site.base_url.as_str().into(),
             },
         ),
         ("site.user", site.user.clone().into()),
         ("site.token_env", Json::Null),
         ("site.token_file", Json::Null),
+        ("site.ca_file", Json::Null),
         (
             "site.manifest",
             match &site.manifest {
@@ -178,6 +181,23 @@ fn simple(settings: &Settings, places: &Places) -> Vec<(&'static str, Json)> {
         ("site.recheck", text(site.recheck)),
         ("site.sweep", text(site.sweep)),
         ("site.timeout", text(site.timeout)),
+        ("site.dir", json!(folder.map(|folder| &folder.dir))),
+        (
+            "site.texts",
+            match folder.map(|folder| &folder.texts) {
+                Some(FolderTexts::Sidecars(_)) => "sidecars".into(),
+                Some(FolderTexts::File(path)) => json!(path),
+                None => Json::Null,
+            },
+        ),
+        (
+            "site.sidecar",
+            match folder.map(|folder| &folder.texts) {
+                Some(FolderTexts::Sidecars(SidecarName::Full)) => "photo.jpg.xmp".into(),
+                Some(FolderTexts::Sidecars(SidecarName::Short)) => "photo.xmp".into(),
+                _ => Json::Null,
+            },
+        ),
         ("context.album", may(ContextField::Album)),
         ("context.title", may(ContextField::Title)),
         ("context.caption", may(ContextField::Caption)),
@@ -202,6 +222,7 @@ fn simple(settings: &Settings, places: &Places) -> Vec<(&'static str, Json)> {
         ("run.publish_embedded", run.publish_embedded.into()),
         ("photo.max_bytes", settings.photo.max_bytes.into()),
         ("photo.max_pixels", settings.photo.max_pixels.into()),
+        ("photo.max_memory", settings.photo.max_memory.into()),
     ]
 }
 
