@@ -3,23 +3,24 @@
 //! the traits, on a clock that costs nothing; it is dropped in the middle where
 //! the real program would be killed. The oracle is the one of the black box.
 
-use super::blackbox::{self, Report};
 use super::dice::{Chance, Dice};
 use super::figures::{Figures, Violation};
+use super::game::{Report, TELL};
 use super::history::{Consent, Errand};
 use super::ledger::{Ended as Ending, Ledger};
+use super::rest;
 use super::setting;
-use super::simulated::{Imagined, Spoken};
+use super::simulated::Imagined;
+use super::spoken::Spoken;
 use super::world::{Shared, Weather, World};
 use altfill::archive::{Mode, PhotoId, RunNumber, SiteName};
 use altfill::checkpoint;
-use altfill::config::{self, Environment, Overrides, Settings};
 use altfill::model::Model;
 use altfill::pipeline::{self, Action, Chain, Finished, Parts, Plan, Silent, Stop};
 use altfill::policy::Narrow;
 use fastrand::Rng;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -62,7 +63,7 @@ impl Core {
             seed,
             dice,
             shared: Shared::new(world),
-            folder: in_memory(),
+            folder: setting::in_memory(),
             figures: Figures::default(),
             runs: Vec::new(),
             executions: 0,
@@ -95,9 +96,8 @@ impl Core {
     }
 
     fn job(&mut self, random: &mut Rng) -> Job {
-        let undoable = self.undoable();
         let plan = |mode| {
-            let mut plan = Plan::new(mode, settings());
+            let mut plan = Plan::new(mode, setting::of_the_core());
             plan.run.retry_after = Duration::ZERO;
             plan.run.retry_after_max = Duration::ZERO;
             plan
@@ -107,7 +107,12 @@ impl Core {
             plan,
             undo: None,
         };
-        match random.u8(..12) {
+        let kind = random.u8(..12);
+        let undoable = match kind {
+            2 | 3 => self.undoable(),
+            _ => Vec::new(),
+        };
+        match kind {
             0 | 1 => {
                 let mut upgrade = plan(Mode::Upgrade);
                 upgrade.narrow = Narrow::default();
@@ -190,12 +195,12 @@ impl Core {
             .expect("a runtime");
         let crash = CancellationToken::new();
         let site = Arc::new(Imagined::new(self.shared.clone(), crash.clone(), dies));
-        let names = settings().used_models();
+        let names = setting::of_the_core().used_models();
         let models = names.map(|entry| {
             let model = Spoken(Arc::clone(&site), entry.model.clone());
             (entry.clone(), Arc::new(model) as Arc<dyn Model>)
         });
-        let chain = Chain::of(models.collect(), settings().run.concurrency);
+        let chain = Chain::of(models.collect(), setting::of_the_core().run.concurrency);
         let checkpoint = checkpoint::open(&self.state(), &SiteName::new("torture"));
         let parts = Parts {
             plan: job.plan,
@@ -236,6 +241,12 @@ impl Core {
         if complete && world.errand != Errand::Look {
             world.history.ended_well(run);
         }
+        // Readers leave an empty log; one with something in it was not folded in.
+        let log = self.folder.path().join("altfill.db-wal");
+        if std::fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+            let what = format!("after run {run} the log of the state file is not folded in");
+            world.history.breaks("it closes its files", what);
+        }
         let opened = Ledger::open(&self.state());
         let compared = opened.and_then(|ledger| {
             let Some(ledger) = ledger else { return Ok(()) };
@@ -243,6 +254,9 @@ impl Core {
                 if self.runs.iter().all(|(known, _)| *known != number) {
                     self.runs.push((number, run));
                 }
+            }
+            if finished.is_none() {
+                ledger.sound(&mut world)?;
             }
             ledger.compare(&mut world, ended)
         });
@@ -257,9 +271,10 @@ impl Core {
             photo.gone = false;
         }
         for _ in 0..CALM_RUNS {
+            let before = self.traffic();
             let finished = self.backfill();
             if is_rest(&finished) {
-                return self.at_rest();
+                return self.at_rest(before);
             }
         }
         let what = format!("still busy after {CALM_RUNS} runs without faults");
@@ -269,8 +284,13 @@ impl Core {
             .breaks("4, it comes to rest", what);
     }
 
+    fn traffic(&self) -> (usize, usize) {
+        let world = self.shared.lock();
+        (world.calls.len(), world.sent.len())
+    }
+
     fn backfill(&mut self) -> Finished {
-        let mut plan = Plan::new(Mode::Backfill, settings());
+        let mut plan = Plan::new(Mode::Backfill, setting::of_the_core());
         plan.run.retry_after = Duration::ZERO;
         plan.run.retry_after_max = Duration::ZERO;
         let job = Job {
@@ -282,16 +302,12 @@ impl Core {
         finished.expect("nothing crashes without a reason")
     }
 
-    fn at_rest(&mut self) {
-        let traffic = |core: &Self| {
-            let world = core.shared.lock();
-            (world.calls.len(), world.sent.len())
-        };
-        let before = traffic(self);
-        let finished = self.backfill();
-        let after = traffic(self);
+    /// A run said that there was nothing to do: then nothing was done, and all is
+    /// accounted for.
+    fn at_rest(&mut self, before: (usize, usize)) {
+        let after = self.traffic();
         let mut world = self.shared.lock();
-        if before != after || !is_rest(&finished) {
+        if before != after {
             let what = format!("calls and writes {before:?}, then {after:?}");
             world
                 .history
@@ -299,13 +315,15 @@ impl Core {
         }
         let ledger = Ledger::open(&self.state()).ok().flatten();
         if !matches!(
-            ledger.map(|ledger| ledger.at_rest(&mut world)),
+            ledger.map(|ledger| ledger
+                .sound(&mut world)
+                .and_then(|()| ledger.at_rest(&mut world))),
             Some(Ok(()))
         ) {
             let what = "the state file can't be read at rest".to_owned();
             world.history.breaks("the state file is sound", what);
         }
-        blackbox::published(&mut world);
+        rest::published(&mut world);
     }
 
     fn report(mut self) -> Report {
@@ -313,7 +331,7 @@ impl Core {
         for (kind, number) in &world.faults {
             self.figures.fault(kind, *number);
         }
-        if blackbox::TELL.load(std::sync::atomic::Ordering::Relaxed) {
+        if TELL.load(std::sync::atomic::Ordering::Relaxed) {
             println!("{:#?}", world.history.photos);
             let copy = std::env::temp_dir().join(format!("torture-{}.db", self.seed));
             let _ = std::fs::copy(self.state(), copy);
@@ -362,44 +380,4 @@ fn is_rest(finished: &Finished) -> bool {
         + done.not_reached
         + done.skipped.not_due;
     finished.why.is_none() && busy == 0
-}
-
-/// A folder in memory where there is one, since no power is lost here.
-fn in_memory() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() {
-        tempfile::tempdir_in(memory)
-    } else {
-        tempfile::tempdir()
-    };
-    folder.expect("a scratch directory")
-}
-
-/// The same settings for all seeds.
-fn settings() -> &'static Settings {
-    static SETTINGS: OnceLock<Settings> = OnceLock::new();
-    SETTINGS.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a scratch directory");
-        let file = folder.path().join("pipeline.toml");
-        let write = |name: &str, text: &str| {
-            std::fs::write(folder.path().join(name), text).expect("a file in a scratch directory");
-        };
-        write(
-            "pipeline.toml",
-            "model = \"first\"\nfallback = [\"second\"]\n[site]\nname = \"torture\"\n\
-             base_url = \"http://127.0.0.1:9\"\nmanifest = \"photos.txt\"\n\
-             pixels = \"/{album}/{name}.jpg\"\nrecheck = \"0s\"\nconcurrency = 4\n\
-             [run]\nconcurrency = 3\noutage_patience = \"20s\"\n",
-        );
-        write(
-            "models.yaml",
-            "first: {model: first, provider: ollama}\nsecond: {model: second, provider: ollama}\n",
-        );
-        write("photos.txt", "");
-        let overrides = Overrides {
-            config: Some(file),
-            ..Overrides::default()
-        };
-        config::load(&overrides, Environment::capture()).expect("sound settings")
-    })
 }

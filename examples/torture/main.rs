@@ -15,20 +15,27 @@
 mod blackbox;
 mod campaign;
 mod captions;
+mod clock;
 mod core;
 mod dice;
 mod disk;
 mod figures;
+mod game;
 mod history;
 mod hostile;
+mod judging;
 mod ledger;
 mod models;
+mod people;
 mod points;
 mod power;
 mod process;
+mod rest;
+mod seeds;
 mod setting;
 mod simulated;
 mod site;
+mod spoken;
 mod trace;
 mod world;
 
@@ -70,6 +77,10 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     jobs: usize,
 
+    /// End at the first broken promise
+    #[arg(long)]
+    first: bool,
+
     /// Tell of every execution and of every change of the site
     #[arg(long, short)]
     verbose: bool,
@@ -106,7 +117,7 @@ fn main() -> anyhow::Result<ExitCode> {
         (None, Some(seed), None) => seed..seed + 1,
         (None, seed, _) => seed.unwrap_or(1)..u64::MAX,
     };
-    blackbox::TELL.store(args.verbose, std::sync::atomic::Ordering::Relaxed);
+    game::TELL.store(args.verbose, std::sync::atomic::Ordering::Relaxed);
     let endless = Duration::from_secs(365 * 86_400);
     let minutes = args.minutes.unwrap_or(f64::INFINITY);
     let campaign = campaign::Campaign {
@@ -114,6 +125,7 @@ fn main() -> anyhow::Result<ExitCode> {
         every: args.every.get(),
         time: Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(endless),
         jobs: args.jobs,
+        first: args.first,
         progress: args.progress,
     };
     let clean = match args.layer {

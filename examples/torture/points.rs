@@ -5,14 +5,15 @@
 //! each thread for itself, and all work on the state file after its opening is
 //! done by one thread.
 
-use super::blackbox::{Game, Report};
 use super::dice::{Chance, Dice};
+use super::game::{Game, Report};
 use super::history::Errand;
 use super::process::{End, Execution, Hardship};
 use super::world::Weather;
 
-/// Photos of each run.
-const PHOTOS: u32 = 50;
+/// Photos of each run: enough for several in flight and for commits of every
+/// kind, and few enough that every n-th write can be tried.
+const PHOTOS: u32 = 16;
 
 /// Creating a state file takes fewer writes than this; later ones are the same
 /// for a new file as for one that was there.
@@ -80,12 +81,13 @@ pub(crate) fn play(n: u64) -> Report {
             if *begun {
                 game.quiet(Errand::Backfill, "run --limit 1 --json");
             }
+            // A run that had fewer such calls is one without a fault.
             if strike(&mut game, fault, n) {
                 hit = true;
                 game.figures.add("fault points hit", 1);
                 recover(&mut game, n);
+                game.calm();
             }
-            game.calm();
             let report = game.report("points");
             match &mut whole {
                 Some(whole) => {

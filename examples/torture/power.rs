@@ -6,9 +6,9 @@
 //! asked, its call is on record; before a text goes to the site, the reply, the
 //! draft and the intent are.
 
-use super::blackbox::{Game, Report};
 use super::dice::{Chance, Dice};
 use super::disk::Disk;
+use super::game::{Game, Report};
 use super::history::Errand;
 use super::ledger::Ledger;
 use super::process::{End, Hardship};

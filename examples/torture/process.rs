@@ -1,14 +1,16 @@
 //! The real program as a process: started under limits, watched, and ended in
 //! the way that chance chose.
 
+use super::clock::Moment;
 use super::support::program::binary;
 use super::support::{MODEL_KEY, Workspace};
 use super::world::Shared;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -37,8 +39,19 @@ pub(crate) struct Hardship {
     pub(crate) clock: Option<String>,
     /// A second run is started so long after this one.
     pub(crate) twin: Option<Duration>,
+    /// What of the state can't be written.
+    pub(crate) read_only: Option<ReadOnly>,
     /// Words to put before the program, such as `strace` and its flags.
     pub(crate) under: Vec<String>,
+}
+
+/// What of the state can't be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadOnly {
+    /// The file itself, once there is one.
+    File,
+    /// Its folder: no log, no journal and no lock can be made in it.
+    Folder,
 }
 
 /// What an execution left.
@@ -60,6 +73,8 @@ pub(crate) struct Execution {
     pub(crate) leaving: Option<Duration>,
     /// The exit code of a second run that began and ended while this one was on.
     pub(crate) twin: Option<i32>,
+    /// What was to be read-only was there, and was.
+    pub(crate) sealed: bool,
     /// Peak memory in KiB.
     pub(crate) peak_kib: u64,
     /// Most open descriptors seen.
@@ -86,6 +101,9 @@ pub(crate) fn execute(
     hardship: &Hardship,
 ) -> Execution {
     let (out, err) = (workspace.path("stdout"), workspace.path("stderr"));
+    let sealed = hardship
+        .read_only
+        .and_then(|what| Sealed::new(workspace, what));
     let mut command = command(hardship);
     surroundings(&mut command, workspace, shared, args);
     command
@@ -111,6 +129,8 @@ pub(crate) fn execute(
     let both = twin.filter(|_| matches!(child.try_wait(), Ok(None)));
     let mut execution = watch(&mut child, process, end, hardship);
     execution.twin = both.flatten();
+    execution.sealed = sealed.is_some();
+    drop(sealed);
     {
         let mut world = shared.lock();
         world.process = None;
@@ -146,6 +166,9 @@ fn twin(workspace: &Workspace, shared: &Shared, args: &[&str]) -> Option<i32> {
 
 fn command(hardship: &Hardship) -> Command {
     let mut words: Vec<String> = hardship.under.clone();
+    if hardship.read_only.is_some() {
+        words.extend(as_anybody().into_iter().flatten());
+    }
     words.push(binary().display().to_string());
     let Some(blocks) = hardship.blocks else {
         let mut command = Command::new(&words[0]);
@@ -157,6 +180,44 @@ fn command(hardship: &Hardship) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &script, "sh"]).args(words);
     command
+}
+
+/// Words that make permissions count for root too, who would else write anything;
+/// none for anybody else. `None` where there is no `setpriv`.
+fn as_anybody() -> Option<Vec<String>> {
+    let user = fs::metadata("/proc/self").map(|own| own.uid());
+    if !matches!(user, Ok(0)) {
+        return Some(Vec::new());
+    }
+    let tool = Path::new("/usr/bin/setpriv");
+    let less = "--bounding-set=-dac_override,-dac_read_search,-fowner";
+    tool.exists()
+        .then(|| vec![tool.display().to_string(), less.to_owned()])
+}
+
+/// A file or folder that nobody may write; it is given back when dropped.
+struct Sealed(PathBuf, Permissions);
+
+impl Sealed {
+    /// `None` where there is nothing to seal, or no way to make root obey.
+    fn new(workspace: &Workspace, what: ReadOnly) -> Option<Self> {
+        as_anybody()?;
+        let path = match what {
+            ReadOnly::File => workspace.path("state/altfill.db"),
+            ReadOnly::Folder => workspace.path("state"),
+        };
+        let before = fs::metadata(&path).ok()?.permissions();
+        let mut after = before.clone();
+        after.set_mode(before.mode() & !0o222);
+        fs::set_permissions(&path, after).ok()?;
+        Some(Self(path, before))
+    }
+}
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        fs::set_permissions(&self.0, self.1.clone()).expect("a file in the scratch directory");
+    }
 }
 
 /// The program itself: where another one was put before it, that one's child,
@@ -171,7 +232,7 @@ fn program(process: Pid, hardship: &Hardship) -> Option<Pid> {
 }
 
 fn watch(child: &mut Child, process: Pid, end: End, hardship: &Hardship) -> Execution {
-    let started = Instant::now();
+    let (started, patience) = (Instant::now(), Moment::now());
     let mut execution = Execution::default();
     let (mut first, mut second) = (None, None);
     let mut looks = 0_u32;
@@ -179,8 +240,8 @@ fn watch(child: &mut Child, process: Pid, end: End, hardship: &Hardship) -> Exec
         if let Some(status) = child.try_wait().expect("our own child") {
             execution.code = status.code();
             execution.signal = status.signal();
-            execution.stopping = first.map(|at: Instant| at.elapsed());
-            execution.leaving = second.map(|at: Instant| at.elapsed());
+            execution.stopping = first.map(|at: Moment| at.elapsed());
+            execution.leaving = second.map(|at: Moment| at.elapsed());
             return execution;
         }
         let elapsed = started.elapsed();
@@ -194,17 +255,17 @@ fn watch(child: &mut Child, process: Pid, end: End, hardship: &Hardship) -> Exec
             End::Kill(after) if elapsed >= after => send(Signal::SIGKILL),
             End::Asked(after, signal, _) if elapsed >= after && first.is_none() => {
                 send(signal);
-                first = Some(Instant::now());
+                first = Some(Moment::now());
             }
             End::Asked(after, signal, Some(again))
                 if elapsed >= after + again && second.is_none() =>
             {
                 send(signal);
-                second = Some(Instant::now());
+                second = Some(Moment::now());
             }
             _ => {}
         }
-        if elapsed > DEADLINE {
+        if patience.elapsed() > DEADLINE {
             execution.hung = true;
             send(Signal::SIGKILL);
         }

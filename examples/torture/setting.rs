@@ -3,13 +3,17 @@
 
 use super::dice::Chance;
 use super::history::Photo;
-use super::process::Hardship;
+use super::process::{Hardship, ReadOnly};
 use super::site::BROKEN_IMAGE;
 use super::support::Workspace;
 use super::support::http::Server;
 use super::world::{Manners, PatchReply, Weather, World};
+use altfill::config::{self, Environment, Overrides, Settings};
 use fastrand::Rng;
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// Photos, some with a person's text, one that can't be read, one that no model
 /// describes.
@@ -141,6 +145,17 @@ fn common([site, first, second]: [&Server; 3]) -> Workspace {
     workspace
 }
 
+/// When nothing goes wrong any more, there is no hurry either: on a busy machine an
+/// answer may take longer than a client that is to be tormented would wait.
+pub(crate) fn without_hurry(workspace: &mut Workspace) {
+    workspace.set("site.recheck", "0s");
+    workspace.set("site.timeout", "30s");
+    workspace.set("run.outage_patience", "30s");
+    let path = workspace.path("models.yaml");
+    let models = std::fs::read_to_string(path).expect("a file in the scratch directory");
+    workspace.write("models.yaml", models.replace("\"1500ms\"", "\"60s\""));
+}
+
 /// From bright to terrible.
 pub(crate) fn weather(random: &mut Rng) -> Weather {
     let badness = *random.one_of(&[0.0, 0.02, 0.05, 0.1, 0.25]);
@@ -166,6 +181,49 @@ pub(crate) fn hardship(random: &mut Rng) -> Hardship {
         twin: random
             .happens(0.08)
             .then(|| Duration::from_millis(random.u64(20..120))),
+        read_only: random
+            .happens(0.06)
+            .then(|| *random.one_of(&[ReadOnly::File, ReadOnly::Folder])),
         under: Vec::new(),
     }
+}
+
+/// A folder in memory where there is one, since no power is lost here.
+pub(crate) fn in_memory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    folder.expect("a scratch directory")
+}
+
+/// The same settings for all seeds of the decision core.
+pub(crate) fn of_the_core() -> &'static Settings {
+    static SETTINGS: OnceLock<Settings> = OnceLock::new();
+    SETTINGS.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a scratch directory");
+        let file = folder.path().join("pipeline.toml");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("a file in a scratch directory");
+        };
+        write(
+            "pipeline.toml",
+            "model = \"first\"\nfallback = [\"second\"]\n[site]\nname = \"torture\"\n\
+             base_url = \"http://127.0.0.1:9\"\nmanifest = \"photos.txt\"\n\
+             pixels = \"/{album}/{name}.jpg\"\nrecheck = \"0s\"\nconcurrency = 4\n\
+             [run]\nconcurrency = 3\noutage_patience = \"20s\"\n",
+        );
+        write(
+            "models.yaml",
+            "first: {model: first, provider: ollama}\nsecond: {model: second, provider: ollama}\n",
+        );
+        write("photos.txt", "");
+        let overrides = Overrides {
+            config: Some(file),
+            ..Overrides::default()
+        };
+        config::load(&overrides, Environment::capture()).expect("sound settings")
+    })
 }

@@ -1,23 +1,16 @@
-//! A site and a model behind the traits of altfill, without any network: the
+//! A site behind the trait of altfill, without any network: the
 //! truth of [`super::history`], with faults by chance, on virtual time.
 
 use super::dice::Chance;
 use super::history::Patch;
-use super::models::{Asked, mark};
 use super::site::{Made, image};
 use super::world::{PatchReply, Shared, World};
-use altfill::archive::{
-    Ending, Finish, Listed, PhotoId, PixelVersion, Pixels, RawReply, Reading, Reply, Tag,
-    Unanswered, Usage,
-};
-use altfill::model::{Conversation, Model, Part};
+use altfill::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading, Tag};
 use altfill::site::{ChangeSet, Extent, Site, SiteError, SiteTraits, TagChange, Traffic, Written};
 use async_trait::async_trait;
 use fastrand::Rng;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -25,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The site, and the moment at which the process is gone.
 pub(crate) struct Imagined {
-    shared: Shared,
+    pub(crate) shared: Shared,
     crash: CancellationToken,
     dies: f64,
     late: Mutex<Vec<(u64, Patch)>>,
@@ -44,7 +37,7 @@ impl Imagined {
     }
 
     /// An operation begins or ends: the process may be gone here.
-    async fn may_die(&self, random: &mut Rng) {
+    pub(crate) async fn may_die(&self, random: &mut Rng) {
         if random.happens(self.dies) {
             self.crash.cancel();
             std::future::pending::<()>().await;
@@ -65,7 +58,7 @@ impl Imagined {
         random
     }
 
-    fn land_late(&self, world: &mut World, all: bool) {
+    pub(crate) fn land_late(&self, world: &mut World, all: bool) {
         let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
         let now = world.history.now;
         for (due, patch) in std::mem::take(&mut *late) {
@@ -308,109 +301,4 @@ impl Site for Imagined {
             ..Traffic::default()
         }
     }
-}
-
-/// A model of this name, dying together with the site.
-pub(crate) struct Spoken(pub(crate) Arc<Imagined>, pub(crate) String);
-
-#[async_trait]
-impl Model for Spoken {
-    async fn send(&self, conversation: &Conversation) -> Result<RawReply, Unanswered> {
-        let asked = asked(&self.1, conversation);
-        let (number, mut random) = self.0.shared.lock().is_asked(&asked);
-        self.0.may_die(&mut random).await;
-        tokio::time::sleep(Duration::from_micros(random.u64(..200_000))).await;
-        let reply = {
-            let mut world = self.0.shared.lock();
-            self.0.land_late(&mut world, false);
-            reply(&mut world, &mut random, number, &asked)
-        };
-        self.0.may_die(&mut random).await;
-        reply
-    }
-
-    fn judge(&self, reply: &RawReply) -> Ending {
-        let said = || format!("status {}", reply.status);
-        let body: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-        match (reply.status, body["text"].as_str()) {
-            (200, Some(text)) => Ending::Done(Reply {
-                text: text.to_owned(),
-                finish: match body["finish"].as_str() {
-                    Some("length") => Finish::Length,
-                    Some("refused") => Finish::Refused,
-                    _ => Finish::Stop,
-                },
-                usage: None,
-                model: None,
-            }),
-            (429, _) => Ending::RetryAfter(None, said()),
-            (402, _) => Ending::Quota(said()),
-            (401, _) => Ending::Settings(said()),
-            (400, _) | (200, None) => Ending::Photo(said()),
-            _ => Ending::Outage(said()),
-        }
-    }
-
-    fn estimate(&self, _: &Conversation) -> Usage {
-        Usage {
-            input: 900,
-            output: 30,
-        }
-    }
-}
-
-fn asked(model: &str, conversation: &Conversation) -> Asked {
-    let mut asked = Asked {
-        model: model.to_owned(),
-        prompt: conversation.system.clone().unwrap_or_default(),
-        image: String::new(),
-        room: conversation.cap.unwrap_or_default().into(),
-    };
-    for part in conversation.turns.iter().flat_map(|turn| &turn.parts) {
-        match part {
-            Part::Text(text) => {
-                asked.prompt.push('\n');
-                asked.prompt.push_str(text);
-            }
-            Part::Image(jpeg) => {
-                blake3::hash(&jpeg.bytes).to_hex()[..16].clone_into(&mut asked.image);
-            }
-        }
-    }
-    asked
-}
-
-fn reply(
-    world: &mut World,
-    random: &mut Rng,
-    number: u64,
-    asked: &Asked,
-) -> Result<RawReply, Unanswered> {
-    let plain = |status, body: String| RawReply {
-        status,
-        headers: Vec::new(),
-        body,
-    };
-    if random.happens(world.weather.hostile) {
-        world.fault("model: failed");
-        let lost = "by chance".to_owned();
-        return match random.u8(..12) {
-            0 | 1 => Err(Unanswered::Lost(lost)),
-            2 | 3 => Err(Unanswered::NotSent(lost)),
-            4 | 5 => Ok(plain(429, String::new())),
-            6 | 7 => Ok(plain(503, "<html>".to_owned())),
-            8 | 9 => Ok(plain(400, "{}".to_owned())),
-            10 => Ok(plain(200, "{\"te".to_owned())),
-            _ => Ok(plain(*random.one_of(&[401, 402, 500, 599]), String::new())),
-        };
-    }
-    let saying = world.saying(number, asked, random);
-    let finish = match saying.finish {
-        super::captions::Finish::Stop => "stop",
-        super::captions::Finish::Length => "length",
-        super::captions::Finish::Filtered => "refused",
-    };
-    let body = json!({"id": mark(number), "text": saying.text, "finish": finish});
-    world.call(number).said = Some(saying);
-    Ok(plain(200, body.to_string()))
 }

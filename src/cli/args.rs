@@ -147,6 +147,9 @@ pub(super) struct Run {
     /// At most so many photos generated or written
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
+    /// Don't wait with photos that failed lately, as after a mended setting
+    #[arg(long)]
+    pub(super) retry_failed: bool,
     /// Write what became of every photo to this file: .html, .csv or .json
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,

@@ -59,6 +59,7 @@ async fn carry_out(
         albums: args.album,
         ids: args.id.into_iter().map(PhotoId::new).collect(),
         limit: args.limit,
+        retry_failed: args.retry_failed,
         ..Plan::new(mode, &setup.settings)
     };
     if let Some(file) = file {

@@ -18,6 +18,7 @@ mod identity;
 mod load;
 mod ollama;
 mod openai;
+mod picture;
 mod process;
 mod prompt;
 mod recipe;
@@ -29,7 +30,7 @@ mod tokens;
 mod vision;
 mod wait;
 
-pub use allowance::allowances;
+pub use allowance::{allowances, hold};
 pub use checkup::{Checkup, checkup};
 pub use identity::is_another_model;
 pub use load::{Load, load};

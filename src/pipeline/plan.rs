@@ -45,6 +45,8 @@ pub struct Plan {
     pub ids: Vec<PhotoId>,
     /// At most so many photos generated or written.
     pub limit: Option<u64>,
+    /// Photos that failed lately are not waited for.
+    pub retry_failed: bool,
     /// A text that a person gave.
     pub given: Option<Given>,
     /// The text that a person agreed to replace; any other is left alone.
@@ -90,6 +92,7 @@ impl Plan {
             albums: Vec::new(),
             ids: Vec::new(),
             limit: None,
+            retry_failed: false,
             given: None,
             expected: None,
             note: None,

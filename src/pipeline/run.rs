@@ -2,6 +2,7 @@
 
 use super::chain::Chain;
 use super::limit::Limit;
+use super::proof::Proof;
 use super::shared::{Shared, Strange, megabytes};
 use super::stage::stage;
 use super::{Action, Event, Fatal, Observer, Plan, Stop, Summary, Why};
@@ -76,6 +77,8 @@ pub(super) async fn execute(
         Err(error) => shared.stop.broken_state(&error),
     }
     watch.abort();
+    // It has a share of the state file, which closes with the last one of them.
+    let _ = watch.await;
     Ok(finish(&shared, started).await)
 }
 
@@ -99,6 +102,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
     // lock; they are closed before its own row is there.
     let open = checkpoint.close_killed_runs(Moment::now()).await?;
     let budget = budget(&plan, &checkpoint).await?;
+    let proof = Proof::new(checkpoint.has_written().await?);
     let run = checkpoint
         .begin_run(id.clone(), plan.mode, settings.finish(), Moment::now())
         .await?;
@@ -116,6 +120,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         memory: Semaphore::new(megabytes(plan.photo.max_memory) as usize),
         summary: Mutex::new(summary),
         strange: Strange::default(),
+        proof,
         write_turn: tokio::sync::Mutex::default(),
         plan,
         run,

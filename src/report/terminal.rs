@@ -100,7 +100,7 @@ fn because(skip: Skip) -> &'static str {
         Skip::Decorative => "decorative",
         Skip::Undone => "left alone: undone before",
         Skip::Held => "wait for a person, held before",
-        Skip::NotDue => "failed lately, not due yet",
+        Skip::NotDue => "failed lately, not due yet (--retry-failed tries them now)",
         Skip::Parked => "parked until their image changes",
         Skip::Excluded => "not asked for",
         Skip::Gone => "gone from the site meanwhile",

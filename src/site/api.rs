@@ -196,6 +196,10 @@ impl Api {
         let item = self.description.item(&document, at);
         let item =
             item.ok_or_else(|| strange(&format!("JSON without anything at {}", at.shown())))?;
+        if let Some(kind) = self.description.other_kind(&item) {
+            let why = format!("{parcel}: it is {kind}, no image (site.fields.mime)");
+            return Err(SiteError::Photo(why));
+        }
         let read = self.description.reading(&item, &self.parts(id)?, self.edge);
         match read {
             Ok(reading) => Ok(Reading {
@@ -204,6 +208,11 @@ impl Api {
             }),
             Err(Unfit::BadAlt(why)) => Err(SiteError::Photo(format!("{parcel}: {why}"))),
             Err(Unfit::NotAPhoto(what)) => Err(strange(&what)),
+            Err(Unfit::TextElsewhere { place, text }) => Err(SiteError::Settings(format!(
+                "{parcel}: site.fields.alt finds no alt text, but site.update.body would replace \
+                 one at {place}: \"{}\"; mend site.fields.alt",
+                text.chars().take(QUOTED).collect::<String>()
+            ))),
         }
     }
 

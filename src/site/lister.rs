@@ -136,7 +136,7 @@ impl Lister {
     fn photo(&self, item: &Value, document: &Value, news: News) -> Result<Option<Listed>, String> {
         let description = &self.api.description;
         let item = description.joined(item, document);
-        if !description.is_image(&item) {
+        if description.other_kind(&item).is_some() {
             return Ok(None);
         }
         let mut parts = Vec::new();
@@ -223,6 +223,15 @@ impl Walk {
                 Meaning::End => return Ok(Fetched::Beyond),
                 meaning if meaning.is_refusal() => {
                     return Err(self.refused(&parcel, &answer));
+                }
+                Meaning::Missing if self.stage == Stage::Later => {
+                    return Err(SiteError::Settings(format!(
+                        "{}; if the page before it was the last one, say how the end is told: \
+                         site.list.pages, site.list.total, or {{ status = {}, is = \"end\" }} in \
+                         site.errors.means",
+                        api.failed(&parcel, &answer),
+                        answer.status.as_u16()
+                    )));
                 }
                 _ => return Err(self.broken(api.failure(&parcel, &answer).to_string())),
             }

@@ -236,6 +236,11 @@ impl RestSite {
             meaning if meaning.is_refusal() => {
                 Err(self.refused_write(&parcel, &answer, meaning).await)
             }
+            // The photo may be gone; or what does not exist is the address.
+            Meaning::Missing if self.read(id).await.is_ok() => Err(SiteError::Photo(format!(
+                "{}, although the photo can be read; check site.update.url",
+                api.failed(&parcel, &answer)
+            ))),
             _ => Err(api.failure(&parcel, &answer)),
         }
     }
