@@ -39,6 +39,7 @@ const LONG_EDGE: u32 = 1024;
 const LIMITS: Limits = Limits {
     max_bytes: 64 << 20,
     max_pixels: 100_000_000,
+    max_memory: 200_000_000,
 };
 
 /// How long preparing is measured, before each run, because a machine that

@@ -134,6 +134,13 @@ pub struct Reply {
     pub model: Option<String>,
 }
 
+impl Reply {
+    /// Whether the model says that it is done, and wrote no word.
+    pub fn says_nothing(&self) -> bool {
+        self.finish == Finish::Stop && !self.text.chars().any(char::is_alphanumeric)
+    }
+}
+
 /// What a reply means for the photo, the model and the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {

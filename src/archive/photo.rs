@@ -159,6 +159,8 @@ pub struct Reading {
     pub caption: Option<String>,
     /// The album it is in, as a person would name it.
     pub album: Option<String>,
+    /// The name of the place it shows; never coordinates.
+    pub place: Option<String>,
     /// The entity tag of the reply, sent back with a write where there is one.
     pub etag: Option<String>,
     /// Whether the site can hold our mark for this photo.

@@ -73,6 +73,17 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// Every way to end.
+    pub const ALL: [Self; 7] = [
+        Self::Complete,
+        Self::Budget,
+        Self::Deadline,
+        Self::Quota,
+        Self::Outage,
+        Self::Interrupted,
+        Self::Stopped,
+    ];
+
     /// The name in reports and in the checkpoint.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! One run at a time: an operating-system lock on a file beside the database.
 
 use super::CheckpointError;
+use super::open::private_folder;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ impl Lock {
             source,
         };
         if let Some(folder) = state.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
+            private_folder(folder).map_err(failed)?;
         }
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);

@@ -35,7 +35,7 @@ pub use lock::Lock;
 pub use open::{open, open_scratch_copy};
 pub use photos::{Admitted, Failure, Look, SlotRow};
 pub use report::{DraftFacts, Extent, ModelCost, PhotoFacts, WriteFacts};
-pub use runs::RunRow;
+pub use runs::{LastGood, RunRow};
 pub use status::{ModelSpend, NextRun, Status};
 pub use worker::Checkpoint;
 pub use writes::{NewWrite, Previous, StoredWrite};

@@ -135,7 +135,7 @@ fn create(path: &Path) -> Result<(), CheckpointError> {
         source,
     };
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|source| failed("create the folder of", source))?;
+        private_folder(folder).map_err(|source| failed("create the folder of", source))?;
     }
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
@@ -145,6 +145,16 @@ fn create(path: &Path) -> Result<(), CheckpointError> {
         .open(path)
         .map(drop)
         .map_err(|source| failed("open", source))
+}
+
+/// Makes a folder, with those above it, that nobody else can look into. One that
+/// is there keeps its permissions.
+pub(super) fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 pub(super) fn sql(path: &Path, source: rusqlite::Error) -> CheckpointError {

@@ -23,6 +23,16 @@ pub struct RunRow {
     pub summary: Option<String>,
 }
 
+/// When nightly runs ended well for the last time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastGood {
+    /// The last one that got through everything, failed photos or not.
+    pub complete: Option<Moment>,
+    /// The last one that ended so, or early on purpose (budget, deadline, quota,
+    /// outage).
+    pub success: Option<Moment>,
+}
+
 impl Checkpoint {
     /// Closes what a killed run left open: its row, and its calls without a
     /// reply, which may have been paid for and are booked at their estimate.
@@ -92,6 +102,25 @@ impl Checkpoint {
                     run_row,
                 )
                 .optional()
+        })
+        .await
+    }
+
+    /// When nightly runs (backfill and upgrade) ended well for the last time.
+    pub async fn last_good_runs(&self) -> Result<LastGood, CheckpointError> {
+        self.verb(move |connection| {
+            connection.query_row(
+                "SELECT max(finished) FILTER (WHERE ended = 'complete'), max(finished)
+                 FROM runs WHERE mode IN ('backfill', 'upgrade')
+                 AND ended IN ('complete', 'budget', 'deadline', 'quota', 'outage')",
+                [],
+                |row| {
+                    Ok(LastGood {
+                        complete: row.get::<_, Option<i64>>(0)?.map(Moment),
+                        success: row.get::<_, Option<i64>>(1)?.map(Moment),
+                    })
+                },
+            )
         })
         .await
     }

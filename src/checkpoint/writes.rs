@@ -185,6 +185,16 @@ impl Checkpoint {
         .await
     }
 
+    /// Whether any text of ours was ever seen on a site.
+    pub async fn has_written(&self) -> Result<bool, CheckpointError> {
+        self.verb(|connection| {
+            let written =
+                "SELECT EXISTS (SELECT 1 FROM writes WHERE state IN ('confirmed', 'undone'))";
+            connection.query_row(written, [], |row| row.get(0))
+        })
+        .await
+    }
+
     /// The confirmed writes of a run that were not undone, newest first.
     pub async fn writes_of(&self, run: RunNumber) -> Result<Vec<StoredWrite>, CheckpointError> {
         self.verb(move |connection| {

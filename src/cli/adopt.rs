@@ -4,6 +4,7 @@ use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
 use super::setup::{Access, Setup};
+use super::vigil::{Duty, Vigil, watched};
 use crate::archive::Mode;
 use crate::pipeline::{self, Adoptable, Plan};
 use std::time::Duration;
@@ -13,7 +14,19 @@ pub(super) async fn adopt(
     args: args::Adopt,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let setup = Setup::new(global, None, output).await?;
+    let watch = args.watch.clone();
+    let duty = Duty::by_hand(args.json);
+    let job = async |vigil: &Vigil| attended(global, args, vigil, output).await;
+    watched(&watch, duty, output, job).await
+}
+
+async fn attended(
+    global: &Global,
+    args: args::Adopt,
+    vigil: &Vigil,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let setup = Setup::watched(global, None, vigil, output).await?;
     let traits = setup.site.traits();
     let plan = Plan {
         albums: args.album,

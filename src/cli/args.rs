@@ -41,6 +41,9 @@ pub(super) struct Global {
     /// Say nothing but errors and what was asked for
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+    /// Lines only: no bars, nothing is drawn over (for screen readers and logs)
+    #[arg(long, global = true)]
+    pub(super) plain: bool,
     /// Say more: one line per call (-v), requests (-vv)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
@@ -147,11 +150,28 @@ pub(super) struct Run {
     /// At most so many photos generated or written
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
+    /// Don't wait with photos that failed lately, as after a mended setting
+    #[arg(long)]
+    pub(super) retry_failed: bool,
     /// Write what became of every photo to this file: .html, .csv or .json
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
     #[command(flatten)]
     pub(super) with: With,
+    #[command(flatten)]
+    pub(super) watch: Watch,
+}
+
+/// Flags of everything that a machine may watch.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Watch {
+    /// Write metrics for Prometheus to this file, each minute and at the end
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics_file: Option<PathBuf>,
+    /// Append what becomes of each photo to this file, one JSON object a line;
+    /// - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) events: Option<PathBuf>,
 }
 
 /// Flags of everything that asks models.
@@ -169,6 +189,9 @@ pub(super) struct With {
     /// How long the run may take, such as 90m or 4h
     #[arg(long, value_name = "TIME", value_parser = config::duration)]
     pub(super) deadline: Option<Duration>,
+    /// No new calls from this time of day on (local), such as 06:00
+    #[arg(long, value_name = "TIME", value_parser = config::time_of_day)]
+    pub(super) until: Option<jiff::civil::Time>,
     /// Print the summary as one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -211,6 +234,8 @@ pub(super) struct Fix {
     pub(super) yes: bool,
     #[command(flatten)]
     pub(super) with: With,
+    #[command(flatten)]
+    pub(super) watch: Watch,
 }
 
 #[derive(Debug, clap::Args)]
@@ -315,6 +340,8 @@ pub(super) struct Undo {
     /// Print the summary as one JSON object
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) watch: Watch,
 }
 
 #[derive(Debug, clap::Args)]
@@ -331,6 +358,8 @@ pub(super) struct Adopt {
     /// Print the summary as one JSON object
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) watch: Watch,
 }
 
 #[derive(Debug, clap::Args)]
@@ -338,6 +367,9 @@ pub(super) struct Check {
     /// The photo to look at [default: the first that the site lists]
     #[arg(value_name = "ID")]
     pub(super) id: Option<String>,
+    /// Instead, try those whom [notify] names: they get a start and a success
+    #[arg(long, conflicts_with = "id")]
+    pub(super) notify: bool,
 }
 
 #[derive(Debug, clap::Args)]

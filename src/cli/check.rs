@@ -13,6 +13,9 @@ pub(super) async fn check(
     args: args::Check,
     output: &Output,
 ) -> anyhow::Result<Exit> {
+    if args.notify {
+        return super::notify::check(global, output).await;
+    }
     let setup = Setup::new(global, None, output).await?;
     let findings = setup.site.explain(args.id.map(PhotoId::new)).await;
     let width = findings.iter().map(|finding| finding.key.len()).max();

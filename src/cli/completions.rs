@@ -9,7 +9,7 @@ use clap::CommandFactory as _;
 pub(super) fn completions(args: &args::Completions, output: &Output) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "altfill", &mut script);
-    output.data(String::from_utf8(script)?.trim_end())?;
+    output.exact(String::from_utf8(script)?.trim_end())?;
     Ok(Exit::Done)
 }
 

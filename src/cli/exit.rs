@@ -26,7 +26,12 @@ pub(super) enum Exit {
 
 impl Exit {
     pub(super) fn code(self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.number())
+    }
+
+    /// The number that scripts see.
+    pub(super) fn number(self) -> u8 {
+        match self {
             Self::Done => 0,
             Self::Stopped => 1,
             Self::Usage => 2,
@@ -34,7 +39,7 @@ impl Exit {
             Self::Early => 4,
             Self::Locked => 5,
             Self::Signal(number) => 128_u8.saturating_add(u8::try_from(number).unwrap_or(u8::MAX)),
-        })
+        }
     }
 
     /// The exit of a run that began. If several apply, the signal goes first,

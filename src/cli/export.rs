@@ -32,7 +32,7 @@ pub(super) async fn export(
     };
     let table = sheet::write(&drafts, &Links::new(&settings), separator);
     match &args.output {
-        None => output.data(&table)?,
+        None => output.exact(&table)?,
         Some(path) => write_new(path, &table)?,
     }
     match (drafts.len(), args.all) {
@@ -50,10 +50,12 @@ pub(super) async fn export(
 /// Writes a file that must not be there yet: an older one may hold decisions
 /// that nobody imported.
 fn write_new(path: &Path, table: &str) -> anyhow::Result<()> {
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    // Drafts that nobody has looked at yet are the owner's alone.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path);
     let written = file.and_then(|mut file| {
         file.write_all(table.as_bytes())?;
         file.write_all(b"\n")

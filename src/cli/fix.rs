@@ -4,6 +4,7 @@ use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
 use super::setup::{Access, Setup};
+use super::vigil::{Duty, Vigil, watched};
 use crate::archive::{Mode, PhotoId, Skip};
 use crate::pipeline::{self, Action, Finished, Given, Plan};
 use crate::policy::Freshness;
@@ -11,8 +12,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) async fn fix(global: &Global, args: args::Fix, output: &Output) -> anyhow::Result<Exit> {
+    let watch = args.watch.clone();
+    let duty = Duty::by_hand(args.with.json);
+    let job = async |vigil: &Vigil| attended(global, args, vigil, output).await;
+    watched(&watch, duty, output, job).await
+}
+
+async fn attended(
+    global: &Global,
+    args: args::Fix,
+    vigil: &Vigil,
+    output: &Output,
+) -> anyhow::Result<Exit> {
     let given = given(&args)?;
-    let setup = Setup::new(global, Some(&args.with), output).await?;
+    let setup = Setup::watched(global, Some(&args.with), vigil, output).await?;
     let plan = Plan {
         ids: vec![PhotoId::new(args.id.clone())],
         replace_human: args.replace_human,

@@ -100,7 +100,7 @@ macro_rules! line {
 
 fn log(event: &Event) {
     match event {
-        Event::Started { run, mode } => line!(
+        Event::Started { run, mode, .. } => line!(
             "run_started",
             run = run.0,
             mode = mode.as_str(),
@@ -118,6 +118,7 @@ fn log(event: &Event) {
             took,
             usage,
             cost,
+            free: _,
             problem,
         } => line!(
             "call",
@@ -134,6 +135,7 @@ fn log(event: &Event) {
         Event::Waiting { whom, wait, why } => {
             line!("waiting", whom, seconds = wait.as_secs_f64(), why);
         }
+        Event::Resumed { whom } => line!("resumed", whom),
         Event::Adopted(photo) => line!("adopted", photo = photo.as_str()),
         Event::Settled(settled) => photo(settled),
         Event::Stopping(ended) => line!("stopping", why = Ended::as_str(*ended)),
@@ -146,22 +148,11 @@ fn log(event: &Event) {
 fn photo(settled: &Settled) {
     let photo = settled.photo.as_str();
     let generated = settled.generated;
-    let (outcome, why) = match &settled.outcome {
-        Outcome::Skipped(skip) => {
-            let why = skip.as_str();
-            tracing::debug!(target: TARGET, event = "photo", photo, outcome = "skipped", why);
-            return;
-        }
-        Outcome::Written { .. } => ("written", None),
-        Outcome::Waiting { .. } => ("waiting", None),
-        Outcome::Held(reasons) => {
-            let reasons: Vec<&str> = reasons.iter().map(|reason| reason.as_str()).collect();
-            ("held", Some(reasons.join(",")))
-        }
-        Outcome::Failed(why) => ("failed", Some(why.clone())),
-        Outcome::Conflict(why) => ("conflict", Some(why.clone())),
-        Outcome::NotReached => ("not_reached", None),
-    };
+    let (outcome, why) = (settled.outcome.as_str(), settled.outcome.reason());
+    if let Outcome::Skipped(_) = settled.outcome {
+        tracing::debug!(target: TARGET, event = "photo", photo, outcome, why);
+        return;
+    }
     line!("photo", photo, outcome, why, generated);
 }
 

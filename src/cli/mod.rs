@@ -12,15 +12,19 @@ mod fix;
 mod history;
 mod import;
 mod log;
+mod metrics;
 mod models;
+mod notify;
 mod output;
 mod progress;
 mod report;
 mod run;
+mod screen;
 mod setup;
 mod signals;
 mod status;
 mod undo;
+mod vigil;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -37,6 +41,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A decoder that panics costs one photo; its message would only alarm.
     crate::photo::hush_decoder_panics();
+    leave_no_core();
     let output = Output::new(&args);
     if let Err(error) = output.start_logging(&args.global) {
         output.error(&error);
@@ -59,6 +64,13 @@ pub fn main() -> ExitCode {
         Exit::of_error(&error)
     });
     exit.code()
+}
+
+/// A crash must not leave the memory of a process that holds tokens in a file.
+fn leave_no_core() {
+    use nix::sys::resource::{Resource, setrlimit};
+    // Where even this is forbidden, cores hardly are allowed.
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
 }
 
 async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {

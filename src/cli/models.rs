@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// Models tried at once.
 const AT_ONCE: usize = 16;
@@ -46,7 +47,7 @@ pub(super) async fn models(
     }
 
     let stop = Stop::default();
-    signals::listen(stop.clone());
+    signals::listen(stop.clone(), CancellationToken::new());
     let trials = tokio::select! {
         trials = try_all(&catalog, &entries, args, output) => trials,
         // What was started is dropped, and programs are killed with it.
@@ -62,7 +63,7 @@ pub(super) async fn models(
     } else {
         report::trials(&trials)
     };
-    output.data(&output.mask(&text))?;
+    output.data(&text)?;
     Ok(if trials.iter().any(Trial::is_wrong) {
         Exit::Stopped
     } else {
@@ -187,6 +188,7 @@ fn place(catalog: &Catalog, entry: &ModelEntry, result: &TrialResult) -> Option<
         "omit",
         "command",
         "api_key_env",
+        "api_key_file",
         "model",
     ];
     let named = keys

@@ -4,8 +4,9 @@
 use super::args::{Args, Global};
 use super::exit::Usage;
 use super::log::{self, LogFile};
+use super::screen::{harmless, harmless_json};
 use crate::checkpoint::CheckpointError;
-use crate::config::{ConfigError, Secrets};
+use crate::config::{ConfigError, Environment, Secrets};
 use crate::pipeline::{Fatal, RunError};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::borrow::Cow;
@@ -34,6 +35,8 @@ pub(super) struct Output {
     pub(super) volume: Volume,
     /// Whether a person watches stderr.
     pub(super) terminal: bool,
+    /// Lines only: nothing is drawn over, no cursor moves.
+    pub(super) plain: bool,
     level: tracing::Level,
     /// What must not be in anything that is said.
     secrets: Arc<RwLock<Secrets>>,
@@ -53,14 +56,17 @@ impl Output {
             _ => tracing::Level::TRACE,
         };
         let terminal = io::stderr().is_terminal();
+        let dumb = Environment::capture().terminal_is_dumb();
+        let plain = args.global.plain || !terminal || dumb;
         let bars = MultiProgress::new();
-        if !terminal || volume == Volume::Quiet {
+        if plain || volume == Volume::Quiet {
             bars.set_draw_target(ProgressDrawTarget::hidden());
         }
         Self {
             bars,
             volume,
             terminal,
+            plain,
             level,
             secrets: Arc::default(),
         }
@@ -78,6 +84,11 @@ impl Output {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .mask(text)
+    }
+
+    /// Words for a bar, which is one line.
+    pub(super) fn one_line(&self, text: &str) -> String {
+        harmless(&self.mask(text)).replace(['\n', '\t'], " ")
     }
 
     pub(super) fn bars(&self) -> &MultiProgress {
@@ -125,10 +136,33 @@ impl Output {
         Ok(())
     }
 
-    /// A line of data.
+    /// A line of data: JSON, or words for people. Neither has anything in it that
+    /// a terminal would obey, wherever it goes: it may be a pager's.
     pub(super) fn data(&self, text: &str) -> anyhow::Result<()> {
+        let masked = self.mask(text);
+        if masked.starts_with(['{', '[']) {
+            self.put(&harmless_json(&masked))
+        } else {
+            self.put(&harmless(&masked))
+        }
+    }
+
+    /// Data whose every character counts, such as a table for a spreadsheet. Only
+    /// a terminal gets it without what it would obey.
+    pub(super) fn exact(&self, text: &str) -> anyhow::Result<()> {
+        let masked = self.mask(text);
+        if io::stdout().is_terminal() {
+            self.put(&harmless(&masked))
+        } else {
+            self.put(&masked)
+        }
+    }
+
+    fn put(&self, text: &str) -> anyhow::Result<()> {
+        // Plain stdout: there are no colours that would have to be taken out, and
+        // what looks like one is a text's own.
         self.bars
-            .suspend(|| match writeln!(anstream::stdout(), "{text}") {
+            .suspend(|| match writeln!(io::stdout(), "{text}") {
                 // Whoever read our output has seen enough.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
                 other => Ok(other?),
@@ -174,8 +208,9 @@ impl Output {
     fn line(&self, text: &str) {
         // There is nobody left to tell if stderr itself is gone.
         let text = self.mask(text);
+        let text = harmless(&text);
         self.bars.suspend(|| {
-            let _ = writeln!(anstream::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{text}");
         });
     }
 
@@ -185,10 +220,22 @@ impl Output {
             let hint = "look at what is shown above, then run it again with --yes";
             return Err(Usage::new(format!("nobody is there to answer: {question}"), hint).into());
         }
+        if self.plain {
+            return self.confirm_by_line(question);
+        }
         let confirm = dialoguer::Confirm::new()
-            .with_prompt(question)
+            .with_prompt(self.one_line(question))
             .default(false);
         Ok(self.bars.suspend(|| confirm.interact())?)
+    }
+
+    /// The same as a line that is typed and ended with Enter, for those who hear
+    /// what is on the screen. Anything but a yes is a no.
+    fn confirm_by_line(&self, question: &str) -> anyhow::Result<bool> {
+        self.line(&format!("{question} Type yes or no, then Enter."));
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }
 
@@ -215,13 +262,14 @@ impl Write for LogLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let masked = self.0.mask(&text);
+        let plain = harmless(&masked);
         let bars = &self.0.bars;
-        bars.suspend(|| anstream::stderr().write_all(masked.as_bytes()))?;
+        bars.suspend(|| io::stderr().write_all(plain.as_bytes()))?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        anstream::stderr().flush()
+        io::stderr().flush()
     }
 }
 

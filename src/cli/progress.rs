@@ -1,22 +1,23 @@
 //! What a person sees while a run is on: a bar on a terminal, plain lines
 //! otherwise.
+//!
+//! Plain lines are only ever added. Each can be understood by itself, by
+//! somebody who hears it: what happened stands in words at its beginning.
 
 use super::output::{Output, Volume};
 use crate::archive::{Mode, PhotoId};
 use crate::pipeline::{Event, Observer, Outcome, Settled};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// How often a plain line says where the run is.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How often a plain line repeats what the run waits for, as long as that stays
 /// the same.
 const SAID_AGAIN: Duration = Duration::from_secs(300);
 
-/// Failures told one by one; the rest is in the summary's count.
-const TOLD_FAILURES: u64 = 20;
+/// Failures, and held drafts, told one by one; the rest is in the summary's count.
+const TOLD: u64 = 20;
 
 /// Watches a run and draws it.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ struct State {
     held: u64,
     failed: u64,
     cost: Option<f64>,
-    said: Instant,
+    listed: Option<u64>,
     waiting: Option<Waiting>,
 }
 
@@ -44,9 +45,16 @@ struct State {
 struct Waiting {
     /// For whom and why, without the time.
     what: String,
+    /// For whom.
+    whom: String,
     /// When it ends; where nobody knows that, with the next call.
     until: Option<Instant>,
+    /// Since when, as far as nothing else was waited for in between.
+    since: Instant,
     said: Instant,
+    /// A limit makes a run wait again and again, so that what was waited for is
+    /// kept in mind.
+    ended: bool,
 }
 
 impl Progress {
@@ -63,7 +71,7 @@ impl Progress {
             held: 0,
             failed: 0,
             cost: None,
-            said: Instant::now(),
+            listed: None,
             waiting: None,
         };
         Self {
@@ -78,6 +86,16 @@ impl Progress {
     pub(super) fn finish(&self) {
         self.waiting.finish_and_clear();
         self.photos.finish_and_clear();
+    }
+
+    /// A line that says where the run is and what it waits for; to be called
+    /// every now and then, whether anything happens or not. Bars show it
+    /// themselves.
+    pub(super) fn heartbeat(&self) {
+        if self.output.plain {
+            let line = self.state().heartbeat(Instant::now());
+            self.output.say(&line);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -100,10 +118,20 @@ impl Progress {
         let said = known.map(|known| known.said);
         let fresh = said.is_none_or(|said| now.duration_since(said) >= SAID_AGAIN);
         let said = said.filter(|_| !fresh).unwrap_or(now);
-        state.waiting = Some(Waiting { what, until, said });
+        let on = known.filter(|known| !known.ended);
+        let since = on.map_or(now, |on| on.since);
+        let whom = whom.to_owned();
+        state.waiting = Some(Waiting {
+            what,
+            whom,
+            until,
+            since,
+            said,
+            ended: false,
+        });
         drop(state);
-        if self.output.terminal {
-            self.waiting.set_message(text);
+        if !self.output.plain {
+            self.waiting.set_message(self.output.one_line(&text));
         } else if fresh {
             self.output.say(&text);
         }
@@ -116,9 +144,22 @@ impl Progress {
             .state()
             .waiting
             .as_ref()
-            .is_none_or(|waiting| waiting.until.is_none_or(|until| until <= Instant::now()));
+            .is_none_or(|waiting| waiting.over(Instant::now()));
         if over {
             self.waiting.set_message("");
+        }
+    }
+
+    /// Somebody who was waited for is there again.
+    fn resumed(&self, whom: &str) {
+        let mut state = self.state();
+        let known = state.waiting.as_mut();
+        let known = known.filter(|waiting| waiting.whom == whom && !waiting.ended);
+        let waited = known.map(|waiting| waiting.ended = true).is_some();
+        drop(state);
+        self.waiting.set_message("");
+        if waited && self.output.plain {
+            self.output.say(&format!("going on: {whom} answers again"));
         }
     }
 
@@ -140,14 +181,18 @@ impl Progress {
             }
             Outcome::Held(reasons) => {
                 state.held += 1;
-                let why: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-                line = Some(format!("held    {photo}: {}", why.join("; ")));
+                if self.tells(state.held) {
+                    let why: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+                    line = Some(format!("held    {photo}: {}", why.join("; ")));
+                } else if state.held == TOLD + 1 {
+                    line = Some("more drafts are held; -v shows each".to_owned());
+                }
             }
             Outcome::Failed(why) => {
                 state.failed += 1;
-                if state.failed <= TOLD_FAILURES || self.output.volume >= Volume::Verbose {
+                if self.tells(state.failed) {
                     line = Some(format!("failed  {}", naming(photo, why)));
-                } else if state.failed == TOLD_FAILURES + 1 {
+                } else if state.failed == TOLD + 1 {
                     line = Some("more photos failed; -v shows each".to_owned());
                 }
             }
@@ -155,10 +200,6 @@ impl Progress {
             Outcome::NotReached | Outcome::Skipped(_) => {}
         }
         let message = state.message();
-        let heartbeat = !self.output.terminal && state.said.elapsed() >= HEARTBEAT;
-        if heartbeat {
-            state.said = Instant::now();
-        }
         let seen = state.seen;
         drop(state);
         if let Some(line) = line {
@@ -166,9 +207,11 @@ impl Progress {
         }
         self.photos.set_position(seen);
         self.photos.set_message(format!("{message}{}", self.rate()));
-        if heartbeat {
-            self.output.say(&format!("{seen} photos: {message}"));
-        }
+    }
+
+    /// Whether the so-manieth of its kind is told.
+    fn tells(&self, number: u64) -> bool {
+        number <= TOLD || self.output.volume >= Volume::Verbose
     }
 
     fn rate(&self) -> String {
@@ -191,7 +234,26 @@ fn naming(photo: &PhotoId, why: &str) -> String {
     }
 }
 
+impl Waiting {
+    fn over(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until <= now)
+    }
+}
+
 impl State {
+    /// Where the run is, in one line.
+    fn heartbeat(&self, now: Instant) -> String {
+        let of = self
+            .listed
+            .map_or(String::new(), |listed| format!(" of {listed}"));
+        let mut line = format!("{}{of} photos: {}", self.seen, self.message());
+        if let Some(waiting) = self.waiting.as_ref().filter(|waiting| !waiting.ended) {
+            let since = now.duration_since(waiting.since).as_secs();
+            let _ = write!(line, "; {}, for {since} s so far", waiting.what);
+        }
+        line
+    }
+
     fn message(&self) -> String {
         let mut parts = vec![format!("{} written", self.written)];
         for (count, word) in [
@@ -213,7 +275,7 @@ impl State {
 impl Observer for Progress {
     fn event(&self, event: &Event) {
         match event {
-            Event::Started { run, mode } => {
+            Event::Started { run, mode, .. } => {
                 let what = match mode {
                     Mode::Backfill => "filling in missing alt text",
                     Mode::Upgrade => "making our own texts anew",
@@ -223,7 +285,10 @@ impl Observer for Progress {
                 };
                 self.output.say(&format!("run {run}: {what}"));
             }
-            Event::Listed(count) => self.photos.set_length(*count),
+            Event::Listed(count) => {
+                self.photos.set_length(*count);
+                self.state().listed = Some(*count);
+            }
             Event::Called {
                 call,
                 outcome,
@@ -232,9 +297,17 @@ impl Observer for Progress {
                 took,
                 usage,
                 cost,
+                free,
                 problem,
             } => {
                 self.goes_on();
+                if problem.is_none() {
+                    let now = Instant::now();
+                    if let Some(waiting) = &mut self.state().waiting {
+                        let theirs = waiting.whom == model.as_str();
+                        waiting.ended |= theirs && waiting.over(now);
+                    }
+                }
                 if let Some(cost) = cost {
                     *self.state().cost.get_or_insert(0.0) += cost.0;
                 }
@@ -244,7 +317,11 @@ impl Observer for Progress {
                         || "tokens unknown".to_owned(),
                         |usage| format!("{}+{} tokens", usage.input, usage.output),
                     );
-                    let cost = cost.map_or_else(|| "no price".to_owned(), |cost| cost.to_string());
+                    let cost = match cost {
+                        Some(cost) => cost.to_string(),
+                        None if *free => "free".to_owned(),
+                        None => "no price".to_owned(),
+                    };
                     let end = match problem {
                         Some(problem) => format!("{outcome}: {problem}"),
                         None => (*outcome).to_owned(),
@@ -256,6 +333,7 @@ impl Observer for Progress {
                 }
             }
             Event::Waiting { whom, wait, why } => self.waits(whom, *wait, why),
+            Event::Resumed { whom } => self.resumed(whom),
             Event::Adopted(photo) => {
                 if self.output.volume >= Volume::Verbose {
                     self.output.say(&format!("adopted {photo}"));
@@ -271,5 +349,43 @@ impl Observer for Progress {
             Event::Notice(text) => self.output.say(text),
             Event::Wanted(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heartbeat_says_where_the_run_is_and_what_it_waits_for() {
+        let now = Instant::now();
+        let mut state = State {
+            seen: 12,
+            written: 9,
+            kept: 0,
+            held: 2,
+            failed: 1,
+            cost: Some(1.5),
+            listed: None,
+            waiting: None,
+        };
+        let counted = "9 written, 2 held, 1 failed, $1.50";
+        assert_eq!(state.heartbeat(now), format!("12 photos: {counted}"));
+        state.listed = Some(48);
+        state.waiting = Some(Waiting {
+            what: "waiting for the site (503 Service Unavailable)".to_owned(),
+            whom: "the site".to_owned(),
+            until: None,
+            since: now
+                .checked_sub(Duration::from_secs(90))
+                .expect("a machine that ran so long"),
+            said: now,
+            ended: false,
+        });
+        let waits = "waiting for the site (503 Service Unavailable), for 90 s so far";
+        assert_eq!(
+            state.heartbeat(now),
+            format!("12 of 48 photos: {counted}; {waits}")
+        );
     }
 }

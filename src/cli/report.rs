@@ -42,7 +42,7 @@ pub(super) async fn report(
             output.say(&format!("written: {}", file.path.display()));
         }
         None if args.json => output.data(&serde_json::to_string(&report)?)?,
-        None if args.csv => output.data(&report::csv::report(&report))?,
+        None if args.csv => output.exact(&report::csv::report(&report))?,
         None => output.data(&report::table::report(&report))?,
     }
     Ok(Exit::Done)
@@ -158,9 +158,10 @@ impl File {
     fn beside(&self) -> std::io::Result<tempfile::NamedTempFile> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".altfill-report-");
-        // As any file that a person makes: the umask decides.
+        // As any file that a person makes, to be shown by a web server perhaps:
+        // the umask decides who reads it, but nobody else writes to it.
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
         builder.tempfile_in(self.folder())
     }
 

@@ -5,6 +5,7 @@ use super::exit::{Exit, Usage};
 use super::output::Output;
 use super::report;
 use super::setup::{Access, Setup};
+use super::vigil::{Duty, Vigil, watched};
 use crate::archive::{Mode, ModelName, Moment, PhotoId};
 use crate::pipeline::{self, Action, Plan};
 use crate::policy::Narrow;
@@ -37,17 +38,35 @@ async fn carry_out(
     args: args::Run,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let file = args.report.as_deref().map(report::File::by_extension);
-    let file = file.transpose()?;
-    let setup = Setup::new(global, Some(&args.with), output).await?;
-    if let Some(from) = &narrow.from {
-        check_writer(&setup, from).await?;
-    }
     let action = match (args.dry, args.preview) {
         (true, _) => Action::DryRun,
         (false, true) => Action::Preview,
         (false, false) => Action::Write,
     };
+    let duty = Duty {
+        action,
+        nightly: action == Action::Write,
+        json: args.with.json,
+    };
+    let watch = args.watch.clone();
+    let job = async |vigil: &Vigil| attended(global, mode, narrow, args, (vigil, output)).await;
+    watched(&watch, duty, output, job).await
+}
+
+async fn attended(
+    global: &Global,
+    mode: Mode,
+    narrow: Narrow,
+    args: args::Run,
+    (vigil, output): (&Vigil, &Output),
+) -> anyhow::Result<Exit> {
+    let action = vigil.action();
+    let file = args.report.as_deref().map(report::File::by_extension);
+    let file = file.transpose()?;
+    let setup = Setup::watched(global, Some(&args.with), vigil, output).await?;
+    if let Some(from) = &narrow.from {
+        check_writer(&setup, from).await?;
+    }
     let access = if action == Action::DryRun {
         Access::Look
     } else {
@@ -59,6 +78,7 @@ async fn carry_out(
         albums: args.album,
         ids: args.id.into_iter().map(PhotoId::new).collect(),
         limit: args.limit,
+        retry_failed: args.retry_failed,
         ..Plan::new(mode, &setup.settings)
     };
     if let Some(file) = file {

@@ -3,9 +3,10 @@
 use super::args::{Global, With};
 use super::exit::{Exit, Usage};
 use super::log::{self, Logged};
-use super::output::Output;
+use super::output::{Output, Volume};
 use super::progress::Progress;
 use super::signals;
+use super::vigil::{Vigil, Vigilant};
 use crate::archive::{Moment, SiteName};
 use crate::checkpoint::{self, Checkpoint, Lock};
 use crate::config::{self, Environment, Manifest, Needs, Overrides, PixelSource, Preset, Settings};
@@ -19,12 +20,16 @@ use anyhow::Context as _;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What a command works with.
 pub(super) struct Setup {
     pub(super) settings: Settings,
     pub(super) stop: Stop,
     pub(super) site: Arc<dyn Site>,
+    /// Keeps watch, where the command may run unattended.
+    vigil: Option<Vigil>,
     /// What `--log-bodies` asks for.
     bodies: Option<Arc<Bodies>>,
     /// Dropping it stops the embedded archive's server.
@@ -67,6 +72,7 @@ pub(super) fn settings_with(
         concurrency: with.and_then(|with| with.concurrency),
         max_cost: with.and_then(|with| with.max_cost),
         deadline: with.and_then(|with| with.deadline),
+        until: with.and_then(|with| with.until),
     };
     let settings = config::load(&overrides, Environment::capture())?;
     output.keep_secret(settings.secrets());
@@ -84,17 +90,31 @@ impl Setup {
         output: &Output,
     ) -> anyhow::Result<Self> {
         let settings = settings_with(Needs::Site, global, with, output)?;
-        Self::with_settings(settings, global, output).await
+        Self::connect(settings, global, None, output).await
+    }
+
+    /// The same for a command that is watched.
+    pub(super) async fn watched(
+        global: &Global,
+        with: Option<&With>,
+        vigil: &Vigil,
+        output: &Output,
+    ) -> anyhow::Result<Self> {
+        let settings = settings_with(vigil.needs(), global, with, output)?;
+        vigil.learn(&settings)?;
+        Self::connect(settings, global, Some(vigil), output).await
     }
 
     /// Connects to the site of settings that were checked for it.
-    pub(super) async fn with_settings(
+    pub(super) async fn connect(
         mut settings: Settings,
         global: &Global,
+        vigil: Option<&Vigil>,
         output: &Output,
     ) -> anyhow::Result<Self> {
-        let stop = Stop::default();
-        signals::listen(stop.clone());
+        let stop = vigil.map_or_else(Stop::default, |vigil| vigil.stop().clone());
+        let leave = vigil.map_or_else(CancellationToken::new, |vigil| vigil.leave().clone());
+        signals::listen(stop.clone(), leave);
         let embedded = match settings.site.preset {
             Preset::Embedded => Some(start_embedded(&mut settings, output).await?),
             _ => None,
@@ -115,6 +135,7 @@ impl Setup {
             settings,
             stop,
             site,
+            vigil: vigil.cloned(),
             bodies: bodies.map(|directory| Arc::new(Bodies::new(directory, secrets))),
             embedded,
         })
@@ -145,22 +166,39 @@ impl Setup {
         F: Future<Output = Result<Finished, RunError>>,
     {
         let finished = self.execute(plan, access, output, job).await?;
+        let summary = &finished.summary;
+        let exit = Exit::of(&finished);
         if json {
-            output.data(&serde_json::to_string(&finished.summary)?)?;
-        } else if output.volume > super::output::Volume::Quiet {
-            output.data(&report::terminal::summary(&finished.summary))?;
+            output.data(&serde_json::to_string(summary)?)?;
+        } else if output.volume > Volume::Quiet {
+            self.show(&report::terminal::summary(summary), output)?;
             if let (Some(archive), Access::Record) = (&self.embedded, access) {
                 let page = archive.save_page().await?;
-                output.data(&format!(
-                    "Photos and alt texts to look at: {}",
-                    page.display()
-                ))?;
+                let text = format!("Photos and alt texts to look at: {}", page.display());
+                self.show(&text, output)?;
             }
         }
         if let Some(Why::Fatal(fatal)) = &finished.why {
             output.fatal(fatal);
         }
-        Ok(Exit::of(&finished))
+        if exit == Exit::SomeFailed && output.volume == Volume::Quiet {
+            // One line, whatever the number: this may become a mail.
+            let (run, failed, seen) = (summary.run, summary.failed, summary.seen);
+            output.error_line(&format!(
+                "error: {failed} of {seen} photos failed; `altfill report --run {run}` names them"
+            ));
+        }
+        Ok(exit)
+    }
+
+    /// Shows a result for people: on standard output, unless that belongs to
+    /// events.
+    fn show(&self, text: &str, output: &Output) -> anyhow::Result<()> {
+        if self.vigil.as_ref().is_some_and(Vigil::takes_stdout) {
+            output.say(text);
+            return Ok(());
+        }
+        output.data(text)
     }
 
     /// A limit for the day can't count what nobody knows the cost of; whoever
@@ -210,21 +248,54 @@ impl Setup {
         if asks_models && access == Access::Record {
             self.tell_uncounted(&checkpoint, output).await?;
         }
+        if let Some(until) = self.settings.run.until.filter(|_| asks_models) {
+            let until = report::terminal::day_and_time(until);
+            output.say(&format!("no new calls from {until} on"));
+        }
+        let vigil = self.vigil.as_ref().filter(|_| access == Access::Record);
+        if let Some(vigil) = vigil {
+            vigil.opened(&checkpoint).await;
+        }
         let progress = Arc::new(Progress::new(output));
+        let beating = tokio::spawn(beat(
+            self.settings.run.heartbeat,
+            Arc::clone(&progress),
+            vigil.cloned(),
+        ));
+        let watched = Arc::new(Vigilant {
+            vigil: self.vigil.clone(),
+            next: Arc::clone(&progress),
+        });
+        let kept = checkpoint.clone();
         let finished = job(Parts {
             plan,
             site: Arc::clone(&self.site),
             checkpoint,
             chain: Arc::new(chain),
             stop: self.stop.clone(),
-            observer: Arc::new(Logged(Arc::clone(&progress))),
+            observer: Arc::new(Logged(watched)),
             bodies: self.bodies.clone(),
         })
         .await;
+        beating.abort();
         progress.finish();
         let finished = finished?;
         log::finished(&finished);
+        if let Some(vigil) = &self.vigil {
+            vigil.finished(&finished, &kept, &self.settings).await;
+        }
         Ok(finished)
+    }
+}
+
+/// Says and writes every now and then how a run stands.
+async fn beat(every: Duration, progress: Arc<Progress>, vigil: Option<Vigil>) {
+    loop {
+        tokio::time::sleep(every).await;
+        progress.heartbeat();
+        if let Some(vigil) = &vigil {
+            vigil.heartbeat();
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use crate::pipeline::{Stop, Why};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
-/// Listens until the process ends.
-pub(super) fn listen(stop: Stop) {
+/// Listens until the process ends. The second signal cancels `leave` as well, for
+/// whatever is left to do after the run.
+pub(super) fn listen(stop: Stop, leave: CancellationToken) {
     tokio::spawn(async move {
         let (Ok(mut interrupt), Ok(mut terminate)) = (
             signal(SignalKind::interrupt()),
@@ -24,6 +26,7 @@ pub(super) fn listen(stop: Stop) {
             stop.ask(Why::Signal(kind.as_raw_value()));
             if count > 1 {
                 stop.now();
+                leave.cancel();
             }
         }
     });

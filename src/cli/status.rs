@@ -4,7 +4,7 @@ use super::args::{self, Global};
 use super::exit::Exit;
 use super::output::Output;
 use super::setup::{scratch, settings};
-use crate::archive::{Moment, SlotKind};
+use crate::archive::{ModelName, Moment, SlotKind};
 use crate::policy::UtcDay;
 use crate::report::{self, Today};
 
@@ -18,13 +18,25 @@ pub(super) async fn status(
 ) -> anyhow::Result<Exit> {
     let settings = settings(global, None, output)?;
     let checkpoint = scratch(&settings)?;
-    let status = checkpoint
+    let mut status = checkpoint
         .status(SlotKind::Alt, &settings.language, Moment::now())
         .await?;
     let today = UtcDay::of(Moment::now());
+    let mut spent = checkpoint.spent(today.start(), today.end()).await?;
+    // A call to a model at home costs no money; any other without a price costs
+    // what nobody knows.
+    let free = |name: &str| {
+        let entry = settings.models.get(&ModelName::new(name));
+        entry.is_some_and(|entry| !entry.cloud && entry.price.is_none())
+    };
+    spent.unpriced.retain(|(model, _)| !free(model.as_str()));
+    for row in status.spent.iter_mut().filter(|row| free(&row.model)) {
+        row.cost_usd.get_or_insert(0.0);
+        row.calls_without_price = 0;
+    }
     let today = Today {
         day: today,
-        spent: checkpoint.spent(today.start(), today.end()).await?,
+        spent,
         limit: settings.run.max_cost_per_day,
     };
     let runs = checkpoint.last_runs(RUNS).await?;

@@ -4,8 +4,8 @@ use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
 use super::setup::{Access, Setup, scratch, settings_with};
+use super::vigil::{Duty, Vigil, watched};
 use crate::archive::{Mode, RunNumber};
-use crate::config::Needs;
 use crate::pipeline::{self, Plan};
 
 /// Changes shown before a person confirms.
@@ -16,7 +16,20 @@ pub(super) async fn undo(
     args: args::Undo,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    let settings = settings_with(Needs::Site, global, None, output)?;
+    let watch = args.watch.clone();
+    let duty = Duty::by_hand(args.json);
+    let job = async |vigil: &Vigil| attended(global, args, vigil, output).await;
+    watched(&watch, duty, output, job).await
+}
+
+async fn attended(
+    global: &Global,
+    args: args::Undo,
+    vigil: &Vigil,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    let settings = settings_with(vigil.needs(), global, None, output)?;
+    vigil.learn(&settings)?;
     let target = RunNumber(args.run);
     let checkpoint = scratch(&settings)?;
     let Some(run) = checkpoint.run(target).await? else {
@@ -61,7 +74,7 @@ pub(super) async fn undo(
             return Ok(Exit::Done);
         }
     }
-    let setup = Setup::with_settings(settings, global, output).await?;
+    let setup = Setup::connect(settings, global, Some(vigil), output).await?;
     let plan = Plan::new(Mode::Undo, &setup.settings);
     let job = async |parts| pipeline::undo(parts, target).await;
     setup

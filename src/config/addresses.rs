@@ -3,6 +3,7 @@
 use super::error::{Problems, Remark};
 use super::reader::Given;
 use secrecy::SecretString;
+use std::path::Path;
 use url::{Host, Url};
 
 /// Checks the address of an API: http or https, a host, and nothing that does
@@ -31,6 +32,19 @@ pub(super) fn base_url(given: &Given<'_, String>, problems: &mut Problems) -> Op
     };
     given.remark(problems, wrong(what));
     None
+}
+
+/// An address that is a secret as a whole: http or https, with whatever path and
+/// query. A message never quotes it.
+pub(super) fn secret_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text.trim()).map_err(|error| format!("is no address: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("does not start with http:// or https://".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("contains a user name or password".to_owned());
+    }
+    Ok(url)
 }
 
 /// Whether an address means this machine.
@@ -77,6 +91,16 @@ pub(super) fn credential(text: &str) -> Result<SecretString, &'static str> {
         return Ok(SecretString::from(text.to_owned()));
     }
     Err("holds a character that no HTTP header can carry, such as a line break or an accent")
+}
+
+/// The credential in a file; `Err` says which file, and what is wrong with it.
+pub(super) fn secret_file(path: &Path) -> Result<SecretString, String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            credential(&text).map_err(|what| format!("the file `{}`, which {what}", path.display()))
+        }
+        Err(error) => Err(format!("the file `{}`: {error}", path.display())),
+    }
 }
 
 /// Checks a URL template for pixels.

@@ -53,8 +53,7 @@ pub fn load_models(
     let source = resolve::models_file(&common.models)?;
     let mut models = entries::read(&source, &environment, &mut problems);
     if let Some(models) = &mut models {
-        let token = raw.site.token_env.as_ref();
-        super::models::withhold(models, token.map(|given| given.value.as_str()));
+        super::models::withhold(models, raw.secret_variables());
     }
     problems.into_result()?;
 

@@ -1,7 +1,7 @@
 //! How an entry of `models.yaml` reaches its model: provider, address, key, and
 //! whether photos leave the owner's machines on the way.
 
-use super::addresses::{base_url, credential, is_private};
+use super::addresses::{base_url, credential, is_private, secret_file};
 use super::environment::Environment;
 use super::error::{Problems, Remark};
 use super::models::{Dialect, Provider};
@@ -9,6 +9,7 @@ use super::providers::{self, ProviderFacts};
 use super::reader::{Given, Table, did_you_mean};
 use super::source::is_variable_name;
 use secrecy::SecretString;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 const DIALECTS: [(&str, Dialect); 4] = [
@@ -25,6 +26,7 @@ pub(super) struct Connection {
     pub(super) cloud: bool,
     pub(super) base_url: Option<Url>,
     pub(super) api_key_env: Option<String>,
+    pub(super) api_key_file: Option<PathBuf>,
     pub(super) api_key: Option<SecretString>,
     pub(super) key_variables: Vec<String>,
 }
@@ -35,6 +37,8 @@ pub(super) struct ConnectionReader<'r, 'a> {
     pub(super) name: &'r Given<'a, &'a str>,
     pub(super) table: &'r Table<'a>,
     pub(super) environment: &'r Environment,
+    /// That of `models.yaml`, to which paths are relative.
+    pub(super) directory: &'r Path,
 }
 
 impl<'a> ConnectionReader<'_, 'a> {
@@ -49,6 +53,7 @@ impl<'a> ConnectionReader<'_, 'a> {
         let deployment = self.table.text("deployment", problems);
         let address = self.table.text("base_url", problems);
         let variable = self.table.text("api_key_env", problems);
+        let file = self.table.text("api_key_file", problems);
         let dialect = self.table.text("dialect", problems);
 
         let address = match address {
@@ -94,6 +99,23 @@ impl<'a> ConnectionReader<'_, 'a> {
             self.refuse_local_cloud(deployment.as_ref(), server, problems);
             return None;
         }
+        if let (Some(file), Some(_)) = (&file, &variable) {
+            file.refuse(problems, "and `api_key_env` are both set; keep one");
+            return None;
+        }
+        if let Some(file) = &file {
+            let key = self.key_file(file, facts, problems)?;
+            return Some(Connection {
+                facts,
+                dialect,
+                cloud: local.map_or(usual, |local| !local),
+                base_url: base,
+                api_key_env: None,
+                api_key_file: Some(self.path(file)),
+                api_key: Some(key),
+                key_variables: Vec::new(),
+            });
+        }
         let names = key_variables(variable.as_ref(), own_server);
         let key = self.key(variable.as_ref(), &names, problems)?;
         Some(Connection {
@@ -102,6 +124,7 @@ impl<'a> ConnectionReader<'_, 'a> {
             cloud: local.map_or(usual, |local| !local),
             base_url: base,
             api_key_env: key.0,
+            api_key_file: None,
             api_key: key.1,
             key_variables: names,
         })
@@ -155,6 +178,34 @@ impl<'a> ConnectionReader<'_, 'a> {
         None
     }
 
+    fn path(&self, file: &Given<'_, String>) -> PathBuf {
+        self.directory.join(&file.value)
+    }
+
+    /// The key in a file of its own.
+    fn key_file(
+        &self,
+        given: &Given<'_, String>,
+        facts: &ProviderFacts,
+        problems: &mut Problems,
+    ) -> Option<SecretString> {
+        if facts.provider == Provider::Command {
+            given.refuse(
+                problems,
+                "is of no use to a program, which reads its files itself; name a variable in \
+                 `api_key_env`",
+            );
+            return None;
+        }
+        match secret_file(&self.path(given)) {
+            Ok(key) => Some(key),
+            Err(what) => {
+                given.refuse(problems, format!("names {what}"));
+                None
+            }
+        }
+    }
+
     /// The variable of the key, and the key.
     fn key(
         &self,
@@ -165,10 +216,22 @@ impl<'a> ConnectionReader<'_, 'a> {
         if names.is_empty() {
             return Some((None, None));
         }
-        let set = names
-            .iter()
-            .find_map(|name| Some((name, self.environment.get(name)?)));
-        let Some((name, text)) = set else {
+        let mut set = None;
+        for name in names {
+            match self.environment.secret(name) {
+                Ok(None) => {}
+                Ok(Some(found)) => {
+                    set = Some((name, found));
+                    break;
+                }
+                Err(why) => {
+                    let message = format!("the key of `{}`: {why}", self.name.value);
+                    self.name.remark(problems, Remark::new(message));
+                    return None;
+                }
+            }
+        }
+        let Some((name, found)) = set else {
             if let Some(given) = variable
                 && !is_variable_name(&given.value)
             {
@@ -179,13 +242,10 @@ impl<'a> ConnectionReader<'_, 'a> {
             }
             return Some((Some(names.join(" or ")), None));
         };
-        match credential(text) {
+        match credential(&found.text) {
             Ok(key) => Some((Some(name.to_owned()), Some(key))),
             Err(what) => {
-                let message = format!(
-                    "the key of `{}` in the variable {name} {what}",
-                    self.name.value
-                );
+                let message = format!("the key of `{}` in {} {what}", self.name.value, found.place);
                 self.name.remark(problems, Remark::new(message));
                 None
             }

@@ -8,10 +8,12 @@ use super::layers::length;
 use super::models::{ImageSettings, ModelEntry, ModelLimits, Models, Price, Provider};
 use super::providers::{self, MAX_TOKENS, ProviderFacts};
 use super::reader::{Entry, Given, Table, did_you_mean, expected};
+use super::site::authorities;
 use super::source::Source;
 use super::tree::Value;
 use crate::archive::{ContextField, ModelName};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 /// What is needed for one sentence; models that think need more.
@@ -105,6 +107,8 @@ struct EntryReader<'a> {
     name: Given<'a, &'a str>,
     table: Table<'a>,
     environment: &'a Environment,
+    /// What paths are relative to.
+    directory: &'a Path,
 }
 
 #[derive(Default)]
@@ -137,6 +141,7 @@ impl<'a> EntryReader<'a> {
             name,
             table,
             environment,
+            directory: source.path().parent().unwrap_or(Path::new("")),
         })
     }
 
@@ -151,6 +156,7 @@ impl<'a> EntryReader<'a> {
             name: &self.name,
             table,
             environment: self.environment,
+            directory: self.directory,
         };
         let connection = connection.read(model.as_ref(), command.is_some(), problems);
         let sampling = self.sampling(problems);
@@ -166,6 +172,8 @@ impl<'a> EntryReader<'a> {
         let limits = self.limits(connection.as_ref(), problems);
         let image = self.image(problems);
         let context = self.context(problems);
+        let ca_file = table.text("ca_file", problems);
+        let authorities = authorities(ca_file.as_ref(), self.directory, problems);
         table.done(problems, |key| {
             providers::is_setting(key).then(|| format!("`{key}` belongs under `settings`"))
         });
@@ -185,7 +193,9 @@ impl<'a> EntryReader<'a> {
             description,
             model: id?,
             base_url: connection.base_url,
+            authorities: authorities.ok()?,
             api_key_env: connection.api_key_env,
+            api_key_file: connection.api_key_file,
             api_key: connection.api_key,
             key_variables: connection.key_variables,
             withheld: BTreeSet::new(),

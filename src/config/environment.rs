@@ -1,9 +1,11 @@
 //! The environment: the only place that reads variables and `.env`.
 
 use super::ConfigError;
+use super::source::is_variable_name;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 /// A variable that changes a setting, for help texts and documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ const fn variable(name: &'static str, key: &'static str, flag: &'static str) -> 
 /// Precedence: flag, then variable, then file, then default. Paths in a
 /// variable are relative to the working directory, like those of a flag; in
 /// `.env` they are relative to that file, like those of `pipeline.toml`.
-pub const VARIABLES: [Variable; 8] = [
+pub const VARIABLES: [Variable; 9] = [
     variable(CONFIG, "", "--config"),
     variable(MODEL, "model", "--model"),
     variable(MODELS, "models", "--models"),
@@ -35,6 +37,7 @@ pub const VARIABLES: [Variable; 8] = [
     variable(LANGUAGE, "language", "--language"),
     variable(MAX_COST, "run.max_cost", "--max-cost"),
     variable(DEADLINE, "run.deadline", "--deadline"),
+    variable(UNTIL, "run.until", "--until"),
     variable(CONCURRENCY, "run.concurrency", "--concurrency"),
 ];
 
@@ -45,13 +48,28 @@ pub(super) const STATE: &str = "ALTFILL_STATE";
 pub(super) const LANGUAGE: &str = "ALTFILL_LANGUAGE";
 pub(super) const MAX_COST: &str = "ALTFILL_MAX_COST";
 pub(super) const DEADLINE: &str = "ALTFILL_DEADLINE";
+pub(super) const UNTIL: &str = "ALTFILL_UNTIL";
 pub(super) const CONCURRENCY: &str = "ALTFILL_CONCURRENCY";
+
+/// Where systemd puts the credentials of a service (`LoadCredential=`), and
+/// whoever else wants to: one file each.
+pub(super) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// Bytes of a credential. Keys and tokens are a hundredth of that.
+const LARGEST_CREDENTIAL: u64 = 64 * 1024;
 
 /// The variables that settings may use. The real environment wins over `.env`.
 #[derive(Clone, Default)]
 pub struct Environment {
     process: BTreeMap<String, String>,
     dotenv: BTreeMap<String, String>,
+}
+
+/// A secret, and where it was found.
+pub(super) struct Found {
+    pub(super) text: String,
+    /// In words for people: `the variable SITE_TOKEN`.
+    pub(super) place: String,
 }
 
 /// Which of the two a variable was found in.
@@ -106,6 +124,55 @@ impl Environment {
                 .filter(|value| !value.trim().is_empty())?;
             Some((value.as_str(), layer))
         })
+    }
+
+    /// A secret by its name: the variable of the process, else the credential of
+    /// that name in `$CREDENTIALS_DIRECTORY`, else `.env`.
+    ///
+    /// # Errors
+    /// Why a credential that is there can't be read: a sentence fragment.
+    pub(super) fn secret(&self, name: &str) -> Result<Option<Found>, String> {
+        let variable = self.layered(name).map(|(text, layer)| {
+            let text = text.to_owned();
+            let place = format!("the variable {name}");
+            (Found { text, place }, layer)
+        });
+        if let Some((found, Layer::Process)) = variable {
+            return Ok(Some(found));
+        }
+        let credential = self.credential(name)?;
+        Ok(credential.or(variable.map(|(found, _)| found)))
+    }
+
+    fn credential(&self, name: &str) -> Result<Option<Found>, String> {
+        let Some(directory) = self.process.get(CREDENTIALS) else {
+            return Ok(None);
+        };
+        // A name that is a path would lead elsewhere.
+        if !is_variable_name(name) {
+            return Ok(None);
+        }
+        let path = PathBuf::from(directory).join(name);
+        let failed = |why: &str| format!("the credential `{}` {why}", path.display());
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(&format!("can't be read: {error}"))),
+        };
+        let mut text = String::new();
+        file.take(LARGEST_CREDENTIAL)
+            .read_to_string(&mut text)
+            .map_err(|error| failed(&format!("can't be read: {error}")))?;
+        if text.trim().is_empty() {
+            return Err(failed("is empty"));
+        }
+        let place = format!("the credential {}", path.display());
+        Ok(Some(Found { text, place }))
+    }
+
+    /// Whether the terminal understands nothing but lines (`TERM=dumb`).
+    pub fn terminal_is_dumb(&self) -> bool {
+        self.process.get("TERM").is_some_and(|term| term == "dumb")
     }
 
     /// Adds what a `.env` file in this directory says, below what is there. No
@@ -203,6 +270,42 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains(".env") && text.contains("line 2"), "{text}");
         assert!(!format!("{text}{error:?}{:?}", error.hint()).contains("s3cret"));
+    }
+
+    #[test]
+    fn a_secret_is_a_variable_a_credential_or_a_line_of_dotenv_in_this_order() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let place = |name: &str, text: &str| {
+            std::fs::write(directory.path().join(name), text).expect("written");
+        };
+        place("BOTH", "from the credential\n");
+        place("ONLY", "from the credential\n");
+        place("EMPTY", " \n");
+        let credentials = directory.path().to_str().expect("plain text");
+        let mut environment = Environment::from_pairs([(CREDENTIALS, credentials), ("BOTH", "b")]);
+        for name in ["BOTH", "ONLY", "DOTENV"] {
+            let value = "from .env".to_owned();
+            environment.dotenv.insert(name.to_owned(), value);
+        }
+        let found = |name: &str| {
+            let found = environment.secret(name).expect("readable");
+            found.map(|found| (found.text.trim().to_owned(), found.place))
+        };
+        let (text, place) = found("BOTH").expect("there");
+        assert_eq!((&*text, &*place), ("b", "the variable BOTH"));
+        let (text, place) = found("ONLY").expect("there");
+        assert_eq!(text, "from the credential");
+        assert!(
+            place.starts_with("the credential ") && place.ends_with("/ONLY"),
+            "{place}"
+        );
+        assert_eq!(found("DOTENV").expect("there").0, "from .env");
+        assert!(found("NONE").is_none() && found("../ONLY").is_none());
+        assert!(
+            environment
+                .secret("EMPTY")
+                .is_err_and(|why| why.contains("is empty"))
+        );
     }
 
     #[test]

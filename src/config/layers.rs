@@ -1,12 +1,15 @@
 //! Where a value comes from: flag, else variable, else file, else default.
 
 use super::RunSettings;
+use super::clock;
 use super::environment::{self, Environment, Layer};
 use super::error::{Problems, Remark};
 use super::quantities;
 use super::raw::{RawRun, RawSettings};
 use super::reader::{Given, Origin};
-use crate::archive::{Language, Usd};
+use crate::archive::{Language, Moment, Usd};
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -30,6 +33,8 @@ pub struct Overrides {
     pub max_cost: Option<f64>,
     /// `--deadline`.
     pub deadline: Option<Duration>,
+    /// `--until`: a local time of day.
+    pub until: Option<Time>,
     /// `--concurrency`: model calls in flight.
     pub concurrency: Option<usize>,
     /// What the command needs of the site.
@@ -42,6 +47,8 @@ pub enum Needs {
     /// The site itself: its token, its list of photos, its images.
     #[default]
     Site,
+    /// The same, and those whom `[notify]` names, for runs that tell them.
+    Unattended,
     /// Only its name, because the command looks at nothing but the state file
     /// or the models. A token that is not set, or a list that is not there, is
     /// no problem then.
@@ -62,12 +69,14 @@ pub(super) mod bounds {
     pub(in super::super) const DEADLINE: (Duration, Duration) =
         (Duration::from_millis(1), DAY.saturating_mul(365));
     pub(in super::super) const DRAIN: (Duration, Duration) = (Duration::ZERO, DAY);
+    pub(in super::super) const HEARTBEAT: (Duration, Duration) = (SECOND, DAY);
     pub(in super::super) const PATIENCE: (Duration, Duration) =
         (Duration::ZERO, DAY.saturating_mul(30));
     pub(in super::super) const MAX_TRIES: (u64, u64) = (1, 100);
     pub(in super::super) const RETRY: (Duration, Duration) = (SECOND, DAY.saturating_mul(365));
     pub(in super::super) const MAX_BYTES: (u64, u64) = (1, 4_000_000_000);
     pub(in super::super) const MAX_PIXELS: (u64, u64) = (1, 10_000_000_000);
+    pub(in super::super) const MAX_MEMORY: (u64, u64) = (10_000_000, 1_000_000_000_000);
 }
 
 /// The four layers a value may come from.
@@ -87,6 +96,7 @@ pub(super) struct Common<'a> {
     pub(super) language: Option<Language>,
     pub(super) max_cost: Option<Usd>,
     pub(super) deadline: Option<Duration>,
+    pub(super) until: Option<Moment>,
     pub(super) concurrency: usize,
 }
 
@@ -125,6 +135,12 @@ impl Layers<'_> {
             raw.run.deadline.clone(),
             quantities::duration,
         );
+        let until = self.pick(
+            ("--until", flags.until),
+            environment::UNTIL,
+            raw.run.until.clone(),
+            clock::time_of_day,
+        );
         let concurrency = self.value(
             (
                 "--concurrency",
@@ -154,6 +170,8 @@ impl Layers<'_> {
                 .and_then(|cost| cost.within(bounds::MAX_COST, f64::to_string, problems))
                 .map(Usd),
             deadline: deadline.and_then(|given| length(given, bounds::DEADLINE, problems)),
+            until: until
+                .and_then(|given| clock::next(given.value, Moment::now(), &TimeZone::system())),
             concurrency: count(concurrency, bounds::RUN_CONCURRENCY, 4, problems) as usize,
         }
     }
@@ -227,6 +245,7 @@ impl Common<'_> {
         };
         let drain = time(&raw.drain, bounds::DRAIN, SECOND * 30);
         let outage_patience = time(&raw.outage_patience, bounds::PATIENCE, SECOND * 600);
+        let heartbeat = time(&raw.heartbeat, bounds::HEARTBEAT, SECOND * 60);
         let retry_after = time(&raw.retry_after, bounds::RETRY, HOUR);
         // Whoever sets only the first wait to a month means the longest too.
         let longest = (DAY * 7).max(retry_after);
@@ -245,7 +264,9 @@ impl Common<'_> {
                 .and_then(|cost| cost.within(bounds::MAX_COST, f64::to_string, problems))
                 .map(Usd),
             deadline: self.deadline,
+            until: self.until,
             drain,
+            heartbeat,
             outage_patience,
             max_tries: count(raw.max_tries.clone(), bounds::MAX_TRIES, 3, problems) as u32,
             retry_after,

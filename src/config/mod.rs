@@ -9,13 +9,19 @@
 //! line.
 
 mod addresses;
+mod authorities;
 mod catalog;
+mod clock;
 mod connection;
 mod entries;
 mod environment;
 mod error;
+mod folder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod layers;
 mod models;
+mod notify;
 mod providers;
 mod quantities;
 mod raw;
@@ -32,7 +38,9 @@ mod yaml_tree;
 #[cfg(test)]
 mod tests;
 
+pub use authorities::Authorities;
 pub use catalog::{Catalog, load_models};
+pub use clock::time_of_day;
 pub use environment::{Environment, VARIABLES, Variable};
 pub use error::{ConfigError, Problem, Spot};
 pub use layers::{Needs, Overrides};
@@ -41,5 +49,6 @@ pub use quantities::{duration, duration_text};
 pub use resolve::load;
 pub use secrets::Secrets;
 pub use settings::{
-    ContextPolicy, Manifest, PhotoLimits, PixelSource, Preset, RunSettings, Settings, SiteSettings,
+    ContextPolicy, FolderSettings, FolderTexts, Manifest, NotifySettings, PhotoLimits, PingMethod,
+    PixelSource, Preset, RunSettings, SecretUrl, Settings, SidecarName, SiteSettings, Webhook,
 };

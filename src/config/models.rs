@@ -1,9 +1,11 @@
 //! The checked entries of `models.yaml`.
 
+use super::Authorities;
 use super::ConfigError;
 use crate::archive::{ContextField, ModelName, Usage, Usd};
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
@@ -63,9 +65,13 @@ pub struct ModelEntry {
     /// the wire format follow, with or without a slash at the end. Always set
     /// except for programs and the embedded model.
     pub base_url: Option<Url>,
+    /// Certificate authorities that its server may have beside the machine's own.
+    pub authorities: Option<Authorities>,
     /// The variable its key comes from; `None` where it needs no key. Where
     /// several may hold it and none is set: all, joined with "or".
     pub api_key_env: Option<String>,
+    /// The file its key comes from, where the entry names one.
+    pub api_key_file: Option<PathBuf>,
     /// The key, where that variable is set.
     pub api_key: Option<SecretString>,
     /// All variables that may hold its key, set or not.
@@ -100,6 +106,13 @@ pub struct ModelEntry {
 }
 
 impl ModelEntry {
+    /// Where its key comes from, in words: a variable's name, or a file.
+    pub fn key_place(&self) -> Option<String> {
+        let file = self.api_key_file.as_ref();
+        let file = file.map(|file| format!("the file {}", file.display()));
+        self.api_key_env.clone().or(file)
+    }
+
     /// Whether the model can be asked at all: its key, if it needs one, is set.
     ///
     /// # Errors
@@ -115,13 +128,15 @@ impl ModelEntry {
     }
 }
 
-/// Says for each entry which variables hold secrets of others: the site's token
-/// and the keys of all other entries. What an entry names itself is its own.
-pub(super) fn withhold(models: &mut Models, token: Option<&str>) {
+/// Says for each entry which variables hold secrets of others: `others` (the
+/// site's token and what else the settings name), the keys of all other entries,
+/// and where a service's credentials are. What an entry names itself is its own.
+pub(super) fn withhold<'a>(models: &mut Models, others: impl IntoIterator<Item = &'a str>) {
     let secrets: BTreeSet<String> = models
         .values()
         .flat_map(|entry| entry.key_variables.iter().cloned())
-        .chain(token.map(str::to_owned))
+        .chain(others.into_iter().map(str::to_owned))
+        .chain([super::environment::CREDENTIALS.to_owned()])
         .collect();
     for entry in models.values_mut() {
         let own = &entry.key_variables;

@@ -1,10 +1,12 @@
 //! `pipeline.toml` as it was written: every key optional, types checked, ranges
 //! and meaning not yet.
 
+use super::clock;
 use super::error::{Problems, Remark};
 use super::reader::{Given, Table, expected, text};
 use super::source::Source;
 use super::tree::{Field, Value};
+use jiff::civil::Time;
 use std::time::Duration;
 
 /// The whole file.
@@ -18,6 +20,8 @@ pub(super) struct RawSettings<'a> {
     pub(super) context: RawContext<'a>,
     pub(super) run: RawRun<'a>,
     pub(super) photo: RawPhoto<'a>,
+    pub(super) metrics: RawMetrics<'a>,
+    pub(super) notify: RawNotify<'a>,
 }
 
 /// `[site]`.
@@ -28,6 +32,7 @@ pub(super) struct RawSite<'a> {
     pub(super) user: Option<Given<'a, String>>,
     pub(super) token_env: Option<Given<'a, String>>,
     pub(super) token_file: Option<Given<'a, String>>,
+    pub(super) ca_file: Option<Given<'a, String>>,
     pub(super) manifest: Option<Given<'a, String>>,
     pub(super) pixels: Option<RawPixels<'a>>,
     pub(super) thumbnail: Option<Given<'a, String>>,
@@ -37,6 +42,9 @@ pub(super) struct RawSite<'a> {
     pub(super) recheck: Option<Given<'a, Duration>>,
     pub(super) sweep: Option<Given<'a, Duration>>,
     pub(super) timeout: Option<Given<'a, Duration>>,
+    pub(super) dir: Option<Given<'a, String>>,
+    pub(super) texts: Option<Given<'a, String>>,
+    pub(super) sidecar: Option<Given<'a, String>>,
     /// The keys that describe the site's API.
     pub(super) description: Vec<(&'static str, Given<'a, &'a Value>)>,
 }
@@ -71,18 +79,46 @@ pub(super) struct RawRun<'a> {
     pub(super) max_cost: Option<Given<'a, f64>>,
     pub(super) max_cost_per_day: Option<Given<'a, f64>>,
     pub(super) deadline: Option<Given<'a, Duration>>,
+    pub(super) until: Option<Given<'a, Time>>,
     pub(super) drain: Option<Given<'a, Duration>>,
     pub(super) outage_patience: Option<Given<'a, Duration>>,
     pub(super) max_tries: Option<Given<'a, u64>>,
     pub(super) retry_after: Option<Given<'a, Duration>>,
     pub(super) retry_after_max: Option<Given<'a, Duration>>,
     pub(super) publish_embedded: Option<Given<'a, bool>>,
+    pub(super) heartbeat: Option<Given<'a, Duration>>,
+}
+
+/// `[metrics]`.
+pub(super) struct RawMetrics<'a> {
+    pub(super) file: Option<Given<'a, String>>,
+}
+
+/// `[notify]`.
+pub(super) struct RawNotify<'a> {
+    pub(super) ping: RawSecret<'a>,
+    pub(super) start: RawSecret<'a>,
+    pub(super) success: RawSecret<'a>,
+    pub(super) fail: RawSecret<'a>,
+    pub(super) ping_method: Option<Given<'a, String>>,
+    pub(super) webhook: RawSecret<'a>,
+    pub(super) webhook_key: RawSecret<'a>,
+    pub(super) success_codes: Option<Vec<Given<'a, u64>>>,
+}
+
+/// A secret that is in a variable or in a file: `NAME_env` and `NAME_file`.
+pub(super) struct RawSecret<'a> {
+    /// What both keys begin with.
+    pub(super) name: &'static str,
+    pub(super) variable: Option<Given<'a, String>>,
+    pub(super) file: Option<Given<'a, String>>,
 }
 
 /// `[photo]`.
 pub(super) struct RawPhoto<'a> {
     pub(super) max_bytes: Option<Given<'a, u64>>,
     pub(super) max_pixels: Option<Given<'a, u64>>,
+    pub(super) max_memory: Option<Given<'a, u64>>,
 }
 
 impl<'a> RawSettings<'a> {
@@ -98,9 +134,19 @@ impl<'a> RawSettings<'a> {
             context: RawContext::read(&top.table("context", problems), problems),
             run: RawRun::read(&top.table("run", problems), problems),
             photo: RawPhoto::read(&top.table("photo", problems), problems),
+            metrics: RawMetrics::read(&top.table("metrics", problems), problems),
+            notify: RawNotify::read(&top.table("notify", problems), problems),
         };
         top.done(problems, wrong_table);
         settings
+    }
+
+    /// The names of variables that hold secrets of the site or of whoever is
+    /// notified: no model's program gets them.
+    pub(super) fn secret_variables(&self) -> impl Iterator<Item = &str> {
+        let notify = self.notify.secrets().map(|secret| &secret.variable);
+        let all = std::iter::once(&self.site.token_env).chain(notify);
+        all.flatten().map(|given| given.value.as_str())
     }
 }
 
@@ -116,8 +162,12 @@ fn wrong_table(key: &str) -> Option<String> {
                 "user",
                 "token_env",
                 "token_file",
+                "ca_file",
                 "manifest",
                 "pixels",
+                "dir",
+                "texts",
+                "sidecar",
             ][..],
         ),
         ("context", &["album", "title", "caption", "notes"]),
@@ -128,6 +178,7 @@ fn wrong_table(key: &str) -> Option<String> {
                 "max_cost",
                 "max_cost_per_day",
                 "deadline",
+                "until",
                 "max_tries",
             ],
         ),
@@ -145,6 +196,7 @@ impl<'a> RawSite<'a> {
             user: table.text("user", problems),
             token_env: table.text("token_env", problems),
             token_file: table.text("token_file", problems),
+            ca_file: table.text("ca_file", problems),
             manifest: table.text("manifest", problems),
             pixels: RawPixels::read(table, problems),
             thumbnail: table.text("thumbnail", problems),
@@ -154,6 +206,9 @@ impl<'a> RawSite<'a> {
             recheck: table.duration("recheck", problems),
             sweep: table.duration("sweep", problems),
             timeout: table.duration("timeout", problems),
+            dir: table.text("dir", problems),
+            texts: table.text("texts", problems),
+            sidecar: table.text("sidecar", problems),
             description: DESCRIPTION
                 .into_iter()
                 .filter_map(|key| Some((key, table.node(key)?)))
@@ -217,15 +272,96 @@ impl<'a> RawRun<'a> {
             max_cost: table.number("max_cost", problems),
             max_cost_per_day: table.number("max_cost_per_day", problems),
             deadline: table.duration("deadline", problems),
+            until: time_of_day(table.text("until", problems), problems),
             drain: table.duration("drain", problems),
             outage_patience: table.duration("outage_patience", problems),
             max_tries: table.whole("max_tries", problems),
             retry_after: table.duration("retry_after", problems),
             retry_after_max: table.duration("retry_after_max", problems),
             publish_embedded: table.flag("publish_embedded", problems),
+            heartbeat: table.duration("heartbeat", problems),
         };
         table.done(problems, |_| None);
         run
+    }
+}
+
+fn time_of_day<'a>(
+    given: Option<Given<'a, String>>,
+    problems: &mut Problems,
+) -> Option<Given<'a, Time>> {
+    let given = given?;
+    match clock::time_of_day(&given.value) {
+        Ok(time) => Some(given.with(time)),
+        Err(what) => {
+            given.remark(problems, Remark::new(format!("{}: {what}", given.title())));
+            None
+        }
+    }
+}
+
+impl<'a> RawMetrics<'a> {
+    fn read(table: &Table<'a>, problems: &mut Problems) -> Self {
+        let metrics = Self {
+            file: table.text("file", problems),
+        };
+        table.done(problems, |_| None);
+        metrics
+    }
+}
+
+impl<'a> RawNotify<'a> {
+    fn read(table: &Table<'a>, problems: &mut Problems) -> Self {
+        let mut secret = |name, variable, file| RawSecret {
+            name,
+            variable: table.text(variable, problems),
+            file: table.text(file, problems),
+        };
+        let notify = Self {
+            ping: secret("ping", "ping_env", "ping_file"),
+            start: secret("start", "start_env", "start_file"),
+            success: secret("success", "success_env", "success_file"),
+            fail: secret("fail", "fail_env", "fail_file"),
+            webhook: secret("webhook", "webhook_env", "webhook_file"),
+            webhook_key: secret("webhook_key", "webhook_key_env", "webhook_key_file"),
+            ping_method: table.text("ping_method", problems),
+            success_codes: table.wholes("success_codes", problems),
+        };
+        table.done(problems, |key| {
+            let secret = ["ping", "start", "success", "fail", "webhook", "webhook_key"];
+            secret.contains(&key).then(|| {
+                format!(
+                    "name the variable that holds it in `{key}_env`, or its file in `{key}_file`"
+                )
+            })
+        });
+        notify
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &RawSecret<'a>> {
+        let pings = [&self.ping, &self.start, &self.success, &self.fail];
+        pings.into_iter().chain([&self.webhook, &self.webhook_key])
+    }
+}
+
+impl RawSecret<'_> {
+    /// Whether neither key is there.
+    pub(super) fn is_absent(&self) -> bool {
+        self.variable.is_none() && self.file.is_none()
+    }
+
+    /// Notes that what it names can't be used.
+    pub(super) fn refuse(&self, problems: &mut Problems, what: &str) {
+        if let Some(given) = self.variable.as_ref().or(self.file.as_ref()) {
+            given.refuse(problems, what);
+        }
+    }
+
+    /// Notes a remark at its place.
+    pub(super) fn remark(&self, problems: &mut Problems, remark: Remark) {
+        if let Some(given) = self.variable.as_ref().or(self.file.as_ref()) {
+            given.remark(problems, remark);
+        }
     }
 }
 
@@ -234,6 +370,7 @@ impl<'a> RawPhoto<'a> {
         let photo = Self {
             max_bytes: table.size("max_bytes", problems),
             max_pixels: table.whole("max_pixels", problems),
+            max_memory: table.size("max_memory", problems),
         };
         table.done(problems, |_| None);
         photo
@@ -262,7 +399,7 @@ mod tests {
     fn every_key_is_documented_and_every_documented_key_is_read() {
         let source = Source::new(Path::new("pipeline.toml"), String::new());
         let problems = &mut Problems::default();
-        let tables: [(&str, Read); 4] = [
+        let tables: [(&str, Read); 6] = [
             ("\n### [site]\n", |table, problems| {
                 RawSite::read(table, problems);
             }),
@@ -274,6 +411,12 @@ mod tests {
             }),
             ("\n### [photo]\n", |table, problems| {
                 RawPhoto::read(table, problems);
+            }),
+            ("\n### [metrics]\n", |table, problems| {
+                RawMetrics::read(table, problems);
+            }),
+            ("\n### [notify]\n", |table, problems| {
+                RawNotify::read(table, problems);
             }),
         ];
         for (heading, read) in tables {

@@ -204,6 +204,30 @@ impl<'a> Table<'a> {
         None
     }
 
+    /// A list of whole numbers that are not negative.
+    pub(super) fn wholes(
+        &self,
+        key: &'static str,
+        problems: &mut Problems,
+    ) -> Option<Vec<Given<'a, u64>>> {
+        let given = self.node(key)?;
+        let Value::List(items) = given.value else {
+            expected(&given, "a list of whole numbers", problems);
+            return None;
+        };
+        let numbers = items.iter().filter_map(|item| {
+            let item = self.given(key, item, &item.value);
+            if let Value::Whole(number) = item.value
+                && let Ok(number) = u64::try_from(*number)
+            {
+                return Some(item.with(number));
+            }
+            expected(&item, "a list of whole numbers", problems);
+            None
+        });
+        Some(numbers.collect())
+    }
+
     /// Any finite number.
     pub(super) fn number(
         &self,

@@ -2,12 +2,12 @@
 
 use super::environment::{self, Environment};
 use super::error::{ConfigError, Problems, Remark};
-use super::layers::{Common, Layers, Overrides, bounds, count};
+use super::layers::{Common, Layers, Needs, Overrides, bounds, count};
 use super::raw::{RawContext, RawPhoto, RawSettings};
 use super::reader::{Given, Origin, did_you_mean};
 use super::source::Source;
 use super::tree::{Field, Place};
-use super::{ContextPolicy, Models, PhotoLimits, RunSettings, Settings, entries, site};
+use super::{ContextPolicy, Models, PhotoLimits, RunSettings, Settings, entries, notify, site};
 use crate::archive::{ContextField, ModelName};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -41,8 +41,7 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     let models_file = models_file(&common.models)?;
     let mut models = entries::read(&models_file, &environment, &mut problems);
     if let Some(models) = &mut models {
-        let token = raw.site.token_env.as_ref();
-        super::models::withhold(models, token.map(|given| given.value.as_str()));
+        super::models::withhold(models, raw.secret_variables());
     }
     let parts = site::Parts {
         raw: &raw.site,
@@ -54,12 +53,20 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
     let chain = chain(&common, models.as_ref(), &models_file, &mut problems);
     let run = common.run(&raw.run, &mut problems);
     let photo = photo(raw.photo, &mut problems);
+    let notify = (overrides.needs == Needs::Unattended)
+        .then(|| notify::resolve(&raw.notify, &environment, directory, &mut problems));
     unpriced(&chain, models.as_ref(), &run, &mut problems);
     problems.into_result()?;
 
     let mut warnings = environment.unknown();
     let site = site.expect("a site without problems");
     warnings.extend(site.warnings);
+    let mut notified = None;
+    if let Some(notify) = notify {
+        warnings.extend(notify.warnings);
+        notified = notify.settings;
+    }
+    let metrics = raw.metrics.file.as_ref();
     let mut settings = Settings {
         file: file.path().to_owned(),
         chain,
@@ -70,10 +77,15 @@ pub fn load(overrides: &Overrides, mut environment: Environment) -> Result<Setti
         context: context(raw.context),
         run,
         photo,
+        metrics_file: metrics.map(|given| directory.join(&given.value)),
+        notify: notified,
         warnings,
     };
     let notes: Vec<String> = settings.used_models().flat_map(entries::warnings).collect();
     settings.warnings.extend(notes);
+    if let Some(folder) = &mut settings.site.folder {
+        folder.language = settings.language.clone();
+    }
     let edges = settings.used_models().map(|entry| entry.image.long_edge);
     if let Some(edge) = edges.max() {
         settings.site.image_edge = edge;
@@ -144,6 +156,7 @@ fn photo(raw: RawPhoto<'_>, problems: &mut Problems) -> PhotoLimits {
     PhotoLimits {
         max_bytes: count(raw.max_bytes, bounds::MAX_BYTES, 64_000_000, problems),
         max_pixels: count(raw.max_pixels, bounds::MAX_PIXELS, 100_000_000, problems),
+        max_memory: count(raw.max_memory, bounds::MAX_MEMORY, 200_000_000, problems),
     }
 }
 

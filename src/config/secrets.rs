@@ -1,7 +1,9 @@
 //! The secrets that an invocation knows, so that none of them is in anything
 //! that it shows or keeps.
 
-use super::Settings;
+use super::{SecretUrl, Settings, SiteSettings};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
 
@@ -17,8 +19,9 @@ const MASK: &str = "***";
 pub struct Secrets(Vec<SecretString>);
 
 impl Secrets {
-    /// These secrets. Each is looked for as it is, as it stands inside JSON, and
-    /// as it stands in an address.
+    /// These secrets. Each is looked for as it is, as it stands inside JSON, as it
+    /// stands in an address, and in base64, as servers repeat an `Authorization`
+    /// header of the scheme `Basic`.
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s SecretString>) -> Self {
         let mut forms: Vec<String> = Vec::new();
         for secret in secrets {
@@ -34,6 +37,8 @@ impl Secrets {
             forms.push(json[1..json.len() - 1].to_owned());
             forms.push(encoded);
             forms.push(percent.to_string());
+            let engines = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD];
+            forms.extend(engines.map(|engine| engine.encode(plain)));
         }
         // A secret that begins with another one has to go first.
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
@@ -53,6 +58,18 @@ impl Secrets {
     }
 }
 
+impl SiteSettings {
+    /// The site's secrets: its token, and what Basic makes of it and the user.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let Some(token) = &self.token else {
+            return Vec::new();
+        };
+        let user = self.user.as_ref();
+        let pair = user.map(|user| format!("{user}:{}", token.expose_secret()).into());
+        [token.clone()].into_iter().chain(pair).collect()
+    }
+}
+
 impl Settings {
     /// Every secret that these settings hold.
     pub fn secrets(&self) -> Secrets {
@@ -60,7 +77,12 @@ impl Settings {
             .models
             .values()
             .filter_map(|entry| entry.api_key.as_ref());
-        Secrets::new(keys.chain(self.site.token.as_ref()))
+        let notify = self.notify.as_ref();
+        let urls = notify.into_iter().flat_map(|notify| notify.urls());
+        let urls: Vec<SecretString> = urls.flat_map(SecretUrl::secrets).collect();
+        let signs = notify.and_then(|notify| notify.webhook.as_ref());
+        let signs = signs.map(|webhook| &webhook.key);
+        Secrets::new(keys.chain(&self.site.secrets()).chain(&urls).chain(signs))
     }
 }
 
@@ -79,6 +101,8 @@ mod tests {
             ("?key=sk%2Da%2Fb%2Bc%22d&x=1", "?key=***&x=1"),
             ("?key=sk-a%2Fb%2Bc%22d", "?key=***"),
             ("sk-a and abc", "*** and abc"),
+            ("Basic c2stYS9iK2MiZA==", "Basic ***"),
+            ("Basic c2stYS9iK2MiZA", "Basic ***"),
             ("nothing", "nothing"),
         ] {
             assert_eq!(secrets.mask(text), expected);

@@ -1,9 +1,10 @@
 //! The checked settings of one invocation.
 
-use super::{ConfigError, ModelEntry, Models};
-use crate::archive::{ContextField, Language, ModelName, SiteName, Usd};
+use super::{Authorities, ConfigError, ModelEntry, Models};
+use crate::archive::{ContextField, Language, ModelName, Moment, SiteName, Usd};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -29,6 +30,10 @@ pub struct Settings {
     pub run: RunSettings,
     /// What is refused before decoding.
     pub photo: PhotoLimits,
+    /// Where the metrics of unattended runs go.
+    pub metrics_file: Option<PathBuf>,
+    /// Who is told of unattended runs; `None` for commands that tell nobody.
+    pub notify: Option<NotifySettings>,
     /// What works but is probably not meant, one sentence each, for a person.
     pub warnings: Vec<String>,
 }
@@ -64,6 +69,8 @@ pub enum Preset {
     Strapi,
     /// Nothing but what the settings describe.
     Rest,
+    /// A folder of photos on this machine.
+    Folder,
 }
 
 /// Where the list of photos comes from.
@@ -89,6 +96,35 @@ pub enum PixelSource {
     Site,
 }
 
+/// A folder that is a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderSettings {
+    /// The directory whose photos are the archive.
+    pub dir: PathBuf,
+    /// Where their texts are.
+    pub texts: FolderTexts,
+    /// The language of the texts that are written.
+    pub language: Language,
+}
+
+/// Where the texts of a folder's photos are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FolderTexts {
+    /// In an XMP sidecar beside each photo; new ones are named so.
+    Sidecars(SidecarName),
+    /// In this one CSV or JSON file.
+    File(PathBuf),
+}
+
+/// How a sidecar is named after its photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SidecarName {
+    /// `photo.jpg.xmp`, as darktable and digiKam do.
+    Full,
+    /// `photo.xmp`, as Adobe's programs and exiftool do.
+    Short,
+}
+
 /// The site, as configured.
 #[derive(Debug)]
 pub struct SiteSettings {
@@ -109,6 +145,8 @@ pub struct SiteSettings {
     pub token: Option<SecretString>,
     /// Where the credential comes from, in words for people.
     pub token_from: Option<String>,
+    /// Certificate authorities that its servers may have beside the machine's own.
+    pub authorities: Option<Authorities>,
     /// The list of photos; `None` means the walk through `pixels.dir`.
     pub manifest: Option<Manifest>,
     /// Where pixels come from.
@@ -130,6 +168,8 @@ pub struct SiteSettings {
     pub image_edge: u32,
     /// How long one request may take.
     pub timeout: Duration,
+    /// The folder, where it is one.
+    pub folder: Option<FolderSettings>,
 }
 
 impl SiteSettings {
@@ -170,6 +210,8 @@ pub struct RunSettings {
     pub max_cost_per_day: Option<Usd>,
     /// How long a run may take, from its start.
     pub deadline: Option<Duration>,
+    /// The moment from which on no new calls are made.
+    pub until: Option<Moment>,
     /// How long replies in flight are awaited once a run stops.
     pub drain: Duration,
     /// How long a site or a model may be down before the run gives up.
@@ -182,6 +224,106 @@ pub struct RunSettings {
     pub retry_after_max: Duration,
     /// Whether drafts of the embedded model may be published on a real site.
     pub publish_embedded: bool,
+    /// How often a run without bars says where it is, and metrics are written.
+    pub heartbeat: Duration,
+}
+
+/// Who is told that an unattended run began, and how it ended.
+#[derive(Clone, Debug)]
+pub struct NotifySettings {
+    /// Pinged when a run begins.
+    pub start: Option<SecretUrl>,
+    /// Pinged when one ends with an exit code of `success_codes`.
+    pub success: Option<SecretUrl>,
+    /// Pinged when one ends with any other.
+    pub fail: Option<SecretUrl>,
+    /// How they are pinged.
+    pub method: PingMethod,
+    /// Gets the summary of a run that ended.
+    pub webhook: Option<Webhook>,
+    /// Exit codes that count as success: 0, and by choice 3 and 4.
+    pub success_codes: BTreeSet<u8>,
+}
+
+impl NotifySettings {
+    /// All addresses.
+    pub fn urls(&self) -> Vec<&SecretUrl> {
+        let webhook = self.webhook.as_ref().map(|webhook| &webhook.url);
+        let pings = [&self.start, &self.success, &self.fail];
+        pings.into_iter().flatten().chain(webhook).collect()
+    }
+}
+
+/// How a service is pinged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PingMethod {
+    /// With a few words as the body.
+    Post,
+    /// Without a body.
+    Get,
+}
+
+/// Whoever gets the summary as JSON.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Where it listens.
+    pub url: SecretUrl,
+    /// What its messages are signed with, in Base64.
+    pub key: SecretString,
+}
+
+/// An address that only those may know who may use it. It shows its host only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretUrl {
+    key: &'static str,
+    url: Url,
+}
+
+impl SecretUrl {
+    /// The address that a key of `[notify]` stands for.
+    pub fn new(key: &'static str, url: Url) -> Self {
+        Self { key, url }
+    }
+
+    /// The address with one more part in its path; `None` where it can't have
+    /// one.
+    #[must_use]
+    pub fn below(&self, part: &str) -> Option<Self> {
+        let mut url = self.url.clone();
+        url.path_segments_mut().ok()?.pop_if_empty().push(part);
+        Some(Self { url, ..*self })
+    }
+
+    /// The key of `[notify]` that it stands for, without `_env` or `_file`.
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// The address itself.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Scheme, host and port, for messages.
+    pub fn host(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
+    /// What of it must not be shown: all of it, and what could be put together
+    /// again.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let longest = self.url.path_segments().into_iter().flatten();
+        let parts = longest.filter(|part| part.len() >= 8).map(str::to_owned);
+        let query = self.url.query().map(str::to_owned);
+        let all = [self.url.to_string()].into_iter().chain(parts).chain(query);
+        all.map(SecretString::from).collect()
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/***", self.host())
+    }
 }
 
 /// What is refused before decoding.
@@ -191,4 +333,6 @@ pub struct PhotoLimits {
     pub max_bytes: u64,
     /// Pixels of a decoded image, width times height.
     pub max_pixels: u64,
+    /// Bytes of memory that all images being decoded may take together.
+    pub max_memory: u64,
 }

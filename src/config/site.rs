@@ -1,6 +1,7 @@
 //! `[site]`, checked.
 
-use super::addresses::{base_url, credential, is_exposed, pixel_template};
+use super::addresses::{base_url, credential, is_exposed, pixel_template, secret_file};
+use super::authorities::Authorities;
 use super::environment::Environment;
 use super::error::{Problems, Remark};
 use super::layers::{Needs, count, length};
@@ -15,12 +16,13 @@ use std::path::Path;
 use std::time::Duration;
 use url::Url;
 
-const PRESETS: [(&str, Preset); 6] = [
+const PRESETS: [(&str, Preset); 7] = [
     ("album", Preset::Album),
     ("embedded", Preset::Embedded),
     ("wordpress", Preset::WordPress),
     ("drupal-jsonapi", Preset::DrupalJsonApi),
     ("strapi", Preset::Strapi),
+    ("folder", Preset::Folder),
     ("rest", Preset::Rest),
 ];
 
@@ -43,13 +45,15 @@ pub(super) fn resolve(parts: &Parts<'_>, problems: &mut Problems) -> Option<Reso
     };
     let mut resolved = match preset {
         Preset::Embedded => parts.embedded(),
+        Preset::Folder => parts.folder(problems)?,
         other => parts.remote(other, problems)?,
     };
     let settings = &mut resolved.settings;
     if let Some(name) = &raw.name {
         settings.name = site_name(name, problems)?;
     }
-    settings.concurrency = count(raw.concurrency.clone(), CONCURRENCY, 4, problems) as usize;
+    let usual = settings.concurrency as u64;
+    settings.concurrency = count(raw.concurrency.clone(), CONCURRENCY, usual, problems) as usize;
     if let Some(rate) = &raw.requests_per_second {
         if rate.value > 0.0 && rate.value <= 100_000.0 {
             settings.requests_per_second = Some(rate.value);
@@ -120,9 +124,13 @@ impl Parts<'_> {
             ("base_url", raw.base_url.is_some()),
             ("token_env", raw.token_env.is_some()),
             ("token_file", raw.token_file.is_some()),
+            ("ca_file", raw.ca_file.is_some()),
             ("manifest", raw.manifest.is_some()),
             ("pixels", raw.pixels.is_some()),
             ("user", raw.user.is_some()),
+            ("dir", raw.dir.is_some()),
+            ("texts", raw.texts.is_some()),
+            ("sidecar", raw.sidecar.is_some()),
         ];
         let described = raw.description.iter().map(|(key, _)| (*key, true));
         let ignored = ignored.into_iter().chain(described);
@@ -146,23 +154,25 @@ impl Parts<'_> {
     fn remote(&self, preset: Preset, problems: &mut Problems) -> Option<Resolved> {
         // All of it is looked at before giving up, to name all problems at once.
         let url = self.base_url(problems);
-        let (pixels, manifest, token) = match self.needs {
-            Needs::Site => (
+        let (pixels, manifest, token, authorities) = match self.needs {
+            Needs::Site | Needs::Unattended => (
                 self.pixels(preset, problems),
                 self.manifest(preset, problems),
                 self.token(problems),
+                authorities(self.raw.ca_file.as_ref(), self.directory, problems),
             ),
             // Not even checked: a command that never talks to the site is
             // not to be stopped by what only the site needs.
-            Needs::Name => (Some(self.pixels_as_written()), Ok(None), Ok(None)),
+            Needs::Name => (Some(self.pixels_as_written()), Ok(None), Ok(None), Ok(None)),
         };
         let described = self.described(problems);
+        let user = self.user(problems);
         let url = url?;
         let name = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (host, _) => host.unwrap_or_default().to_owned(),
         };
-        let mut warnings = Vec::new();
+        let mut warnings = self.of_folders_only();
         if matches!(token, Ok(Some(_))) && is_exposed(&url) {
             warnings.push(format!(
                 "site.base_url is plain http, so the site's token crosses the network to {name} \
@@ -176,9 +186,10 @@ impl Parts<'_> {
                 base_url: url,
                 description: described?,
                 lines: self.lines(),
-                user: self.raw.user.as_ref().map(|given| given.value.clone()),
+                user: user.ok()?,
                 token: token.ok()?,
                 token_from: self.token_from(),
+                authorities: authorities.ok()?,
                 manifest: manifest.ok()?,
                 pixels: pixels?,
                 ..defaults(SiteName::new(name))
@@ -317,12 +328,28 @@ impl Parts<'_> {
         }
     }
 
+    /// `Err` means that a problem was noted.
+    fn user(&self, problems: &mut Problems) -> Result<Option<String>, ()> {
+        let Some(given) = &self.raw.user else {
+            return Ok(None);
+        };
+        // RFC 7617: a colon would end the name, and controls have no place in it.
+        if given.value.contains(':') || given.value.chars().any(char::is_control) {
+            given.refuse(problems, "must be one line without a colon");
+            return Err(());
+        }
+        Ok(Some(given.value.clone()))
+    }
+
     fn token_from(&self) -> Option<String> {
         let variable = self.raw.token_env.as_ref().map(|given| &given.value);
         let file = self.raw.token_file.as_ref().map(|given| &given.value);
         variable
             .filter(|name| is_variable_name(name))
-            .map(|name| format!("the variable {name}"))
+            .map(|name| match self.environment.secret(name) {
+                Ok(Some(found)) => found.place,
+                _ => format!("the variable {name}"),
+            })
             .or_else(|| file.map(|file| format!("the file {file}")))
     }
 
@@ -332,16 +359,24 @@ impl Parts<'_> {
         problems: &mut Problems,
     ) -> Result<Option<SecretString>, ()> {
         let name = given.value.as_str();
-        if let Some(text) = self.environment.get(name) {
-            return credential(text).map(Some).map_err(|what| {
-                given.refuse(problems, format!("names the variable {name}, which {what}"));
-            });
+        match self.environment.secret(name) {
+            Ok(Some(found)) => {
+                return credential(&found.text).map(Some).map_err(|what| {
+                    given.refuse(problems, format!("names {}, which {what}", found.place));
+                });
+            }
+            Err(why) => {
+                given.refuse(problems, format!("names {name}: {why}"));
+                return Err(());
+            }
+            Ok(None) => {}
         }
         // What is not shaped like a variable's name may be the token itself.
         let remark = if is_variable_name(name) {
             let message = format!("{}: the variable {name} is not set or empty", given.title());
             let hint = format!(
-                "set {name} to the site's token in the environment, or in a .env file in {}",
+                "set {name} to the site's token in the environment, or in a .env file in {}, or \
+                 load it as a credential of that name",
                 shown_directory(self.directory)
             );
             Remark::new(message).hint(hint)
@@ -360,16 +395,25 @@ impl Parts<'_> {
         given: &Given<'_, String>,
         problems: &mut Problems,
     ) -> Result<Option<SecretString>, ()> {
-        let path = self.directory.join(&given.value);
-        let what = match std::fs::read_to_string(&path) {
-            Ok(text) => match credential(&text) {
-                Ok(token) => return Ok(Some(token)),
-                Err(what) => format!("names the file `{}`, which {what}", path.display()),
-            },
-            Err(error) => format!("names the file `{}`: {error}", path.display()),
-        };
-        given.refuse(problems, what);
-        Err(())
+        secret_file(&self.directory.join(&given.value))
+            .map(Some)
+            .map_err(|what| given.refuse(problems, format!("names {what}")))
+    }
+}
+
+/// The authorities that a `ca_file` names; `Err` means that a problem was noted.
+pub(super) fn authorities(
+    given: Option<&Given<'_, String>>,
+    directory: &Path,
+    problems: &mut Problems,
+) -> Result<Option<Authorities>, ()> {
+    let Some(given) = given else { return Ok(None) };
+    match Authorities::read(&directory.join(&given.value)) {
+        Ok(found) => Ok(Some(found)),
+        Err(what) => {
+            given.refuse(problems, format!("names the file {what}"));
+            Err(())
+        }
     }
 }
 
@@ -396,7 +440,7 @@ fn shown_directory(directory: &Path) -> String {
     directory.display().to_string()
 }
 
-fn defaults(name: SiteName) -> SiteSettings {
+pub(super) fn defaults(name: SiteName) -> SiteSettings {
     SiteSettings {
         name,
         preset: Preset::Album,
@@ -406,6 +450,7 @@ fn defaults(name: SiteName) -> SiteSettings {
         user: None,
         token: None,
         token_from: None,
+        authorities: None,
         manifest: None,
         pixels: PixelSource::Url(String::new()),
         thumbnail: None,
@@ -416,5 +461,6 @@ fn defaults(name: SiteName) -> SiteSettings {
         sweep: Duration::from_secs(7 * 86_400),
         image_edge: 1024,
         timeout: Duration::from_secs(30),
+        folder: None,
     }
 }

@@ -157,7 +157,7 @@ fn token_end(text: &str, start: usize) -> usize {
 fn without_secrets(line: &str) -> String {
     static NAMED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r#"(?i)(?P<name>[\w.-]*(?:token|secret|passw|api_?key|auth|credential)[\w.-]*)(?P<sign>["']?\s*[=:]\s*)(?P<value>"[^"]*"?|'[^']*'?|[^\s,}#]+(?: [^\s,}#]+)*)"#,
+            r#"(?i)(?P<name>[\w.-]*(?:token|secret|passw|api_?key|auth|credential)[\w.-]*)(?P<sign>["']?\s*[=:]\s*)(?P<value>"{3}.*|'{3}.*|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,}#]+(?: [^\s,}#]+)*)"#,
         )
         .expect("the expression is valid")
     });
@@ -220,6 +220,9 @@ mod tests {
             ("token_env = \"SITE_TOKEN\"", "token_env = \"SITE_TOKEN\""),
             ("token_file = \"a.txt\"", "token_file = \"a.txt\""),
             ("max_tokens: 300", "max_tokens: 300"),
+            ("token = \"\"\"a\"b\"\"\"", "token = ***"),
+            ("token = \'\'\'a\'b\'\'\'", "token = ***"),
+            (r#"token = "a\"b""#, "token = ***"),
             (
                 "base_url = \"https://me:pw@example.org\"",
                 "base_url = \"https://***@example.org\"",

@@ -259,6 +259,7 @@ fn every_key_that_the_shipped_file_only_mentions_is_a_real_one() {
         max_cost: None,
         max_cost_per_day: None,
         deadline: None,
+        until: None,
         ..shown.run
     };
     assert_eq!(unlimited, plain.run);
@@ -649,7 +650,10 @@ fn a_program_is_not_to_have_the_secrets_of_others() {
     let settings = scratch.file("models.yaml", models).settings();
     let entry = &settings.models[&crate::archive::ModelName::new("p")];
     let withheld: Vec<&str> = entry.withheld.iter().map(String::as_str).collect();
-    assert_eq!(withheld, ["GEMINI_API_KEY", "GOOGLE_API_KEY", "SITE_TOKEN"]);
+    let others = ["GEMINI_API_KEY", "GOOGLE_API_KEY", "SITE_TOKEN"];
+    assert_eq!(withheld[1..], others);
+    // Where a service's credentials are.
+    assert_eq!(withheld[0], "CREDENTIALS_DIRECTORY");
 }
 
 #[test]

@@ -174,7 +174,7 @@ impl Store {
             dir: dir.to_owned(),
             turn: Mutex::new(()),
         };
-        fs::create_dir_all(dir).map_err(|error| DemoError::io(dir, error))?;
+        private_folder(dir).map_err(|error| DemoError::io(dir, error))?;
         store.add_missing_photos()?;
         store.draw_missing_files()?;
         Ok(store)
@@ -244,7 +244,13 @@ impl Store {
     fn take_turn(&self) -> Result<(File, std::sync::MutexGuard<'_, ()>), DemoError> {
         let guard = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.dir.join("archive.lock");
-        let file = File::create(&path).map_err(|error| DemoError::io(&path, error))?;
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options
+            .open(&path)
+            .map_err(|error| DemoError::io(&path, error))?;
         match file.lock() {
             // Some network file systems have no locks; the mutex still holds.
             Err(error) if error.kind() != io::ErrorKind::Unsupported => {
@@ -384,11 +390,21 @@ enum Durability {
     Redrawn,
 }
 
+/// Makes a folder, with those above it, that nobody else can look into. One that
+/// is there keeps its permissions.
+fn private_folder(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
 /// Writes a file under another name and moves it into place, so that nobody
 /// ever sees half of it.
 fn replace(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir)?;
+    private_folder(dir)?;
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(bytes)?;
     if durability == Durability::Synced {

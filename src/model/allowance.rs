@@ -13,6 +13,10 @@ use crate::pace::{Left, Measure};
 use crate::policy::retry;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// How long a service wants the lower rate that it asks for with "Slow Down"
+/// (OpenAI's guide to error codes: at least 15 minutes).
+const SLOWED_DOWN: Duration = Duration::from_secs(15 * 60);
+
 /// The names that a limit goes by in `x-ratelimit-…` headers.
 const GENERAL: [(Measure, &str); 8] = [
     (Measure::Requests, "requests"),
@@ -74,6 +78,12 @@ pub fn allowances(reply: &RawReply) -> Vec<Left> {
     general.chain(anthropic).collect()
 }
 
+/// How long the rate must not grow again, where a reply asks for that.
+pub fn hold(reply: &RawReply) -> Option<Duration> {
+    let asks = reply.status == 503 && reply.body.to_lowercase().contains("slow down");
+    asks.then_some(SLOWED_DOWN)
+}
+
 /// The time until a reset: a duration with units, an RFC 3339 time, seconds
 /// from now, or a Unix time in seconds or milliseconds, told apart by its size.
 fn until(text: &str, now: SystemTime) -> Option<Duration> {
@@ -110,6 +120,15 @@ mod tests {
                 (left.measure, left.left, left.limit, reset)
             })
             .collect()
+    }
+
+    #[test]
+    fn a_service_that_says_slow_down_is_given_a_quarter_of_an_hour() {
+        let said = |status, body| hold(&reply_with(status, &[], body));
+        let slow = r#"{"error":{"message":"Slow Down","type":"server_error"}}"#;
+        assert_eq!(said(503, slow), Some(Duration::from_secs(900)));
+        assert_eq!(said(200, slow), None, "a picture may show these words");
+        assert_eq!(said(503, "overloaded"), None);
     }
 
     #[test]

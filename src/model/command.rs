@@ -10,17 +10,16 @@
 
 use super::ending::text;
 use super::fault::one_line;
+use super::picture::{self, Picture};
 use super::process::{self, Ended, Failed, Surroundings};
 use super::tokens::Estimator;
 use super::{Conversation, Model, ModelError, bodies};
-use crate::archive::{Ending, Finish, Jpeg, RawReply, Reply, Unanswered, Usage};
+use crate::archive::{Ending, Finish, RawReply, Reply, Unanswered, Usage};
 use crate::config::{ModelEntry, Secrets};
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use std::io::{self, Write};
-use std::sync::Arc;
+use std::io;
 use std::time::Duration;
-use tempfile::NamedTempFile;
 
 /// The exit codes with which shells and `env` say that a program could not be
 /// run, and that it was not found.
@@ -56,6 +55,7 @@ impl Command {
         {
             tracing::warn!(model = %entry.name, "no argument of its command contains {{image}}, so it can't see the photo");
         }
+        picture::remove_left_behind();
         let key = super::http::key(entry)?;
         let environment = Surroundings {
             withheld: entry.withheld.iter().cloned().collect(),
@@ -120,7 +120,7 @@ impl Command {
 impl Model for Command {
     async fn send(&self, conversation: &Conversation) -> Result<RawReply, Unanswered> {
         let image = match conversation.image() {
-            Some(image) => Some(private_file(image.clone()).await.map_err(|error| {
+            Some(image) => Some(Picture::write(image.clone()).await.map_err(|error| {
                 Unanswered::NotSent(format!("no temporary file for the image: {error}"))
             })?),
             None => None,
@@ -160,23 +160,6 @@ impl Model for Command {
     fn estimate(&self, conversation: &Conversation) -> Usage {
         self.estimator.estimate(conversation)
     }
-}
-
-/// Writes the image where only we can read it. The file is removed when the
-/// value is dropped.
-async fn private_file(image: Jpeg) -> io::Result<Arc<NamedTempFile>> {
-    let write = move || {
-        let mut file = tempfile::Builder::new()
-            .prefix("altfill-")
-            .suffix(".jpg")
-            .tempfile()?;
-        file.write_all(&image.bytes)?;
-        file.flush()?;
-        Ok(Arc::new(file))
-    };
-    tokio::task::spawn_blocking(write)
-        .await
-        .unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
 /// Fills both placeholders in one pass, so that a prompt which speaks of

@@ -61,7 +61,7 @@ impl Who {
         Self {
             entry: entry.name.as_str().to_owned(),
             model: entry.model.clone(),
-            key: entry.api_key_env.clone(),
+            key: entry.key_place(),
             settings: entry.settings.keys().cloned().collect(),
             ollama: entry.provider == Provider::Ollama,
         }

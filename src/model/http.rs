@@ -77,7 +77,7 @@ impl Endpoint {
             headers.insert(HeaderName::from_static(name), value);
         }
         let timeout = entry.limits.timeout;
-        let client = client(&url, timeout).map_err(|source| ModelError::Client {
+        let client = client(&url, entry).map_err(|source| ModelError::Client {
             model: entry.name.to_string(),
             source: source.without_url(),
         })?;
@@ -197,7 +197,7 @@ pub(super) fn key(entry: &ModelEntry) -> Result<Option<SecretString>, ModelError
     }
 }
 
-fn client(url: &Url, timeout: Duration) -> reqwest::Result<reqwest::Client> {
+fn client(url: &Url, entry: &ModelEntry) -> reqwest::Result<reqwest::Client> {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Somebody else may have installed one already, which is as good.
@@ -210,19 +210,31 @@ fn client(url: &Url, timeout: Duration) -> reqwest::Result<reqwest::Client> {
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
-        .connect_timeout(LONGEST_CONNECT.min(timeout))
+        .connect_timeout(LONGEST_CONNECT.min(entry.limits.timeout))
         .pool_idle_timeout(LONGEST_IDLE)
         .tcp_keepalive(Duration::from_secs(30));
-    if is_this_machine(url) {
-        // What is meant to stay on this machine goes through no proxy.
+    if !may_use_proxy(url, entry.cloud) {
         builder = builder.no_proxy();
-        if url.scheme() == "http" {
-            // No certificate will be looked at, and a machine without any
-            // (a small container) would otherwise get no client at all.
-            builder = builder.tls_certs_only([]);
-        }
+    }
+    if is_this_machine(url) && url.scheme() == "http" {
+        // No certificate will be looked at, and a machine without any
+        // (a small container) would otherwise get no client at all.
+        builder = builder.tls_certs_only([]);
+    } else if let Some(authorities) = &entry.authorities {
+        let certificates: reqwest::Result<Vec<_>> = authorities
+            .ders()
+            .map(reqwest::Certificate::from_der)
+            .collect();
+        builder = builder.tls_certs_merge(certificates?);
     }
     builder.build()
+}
+
+/// Whether requests may take the way through the system's proxy. What is called
+/// local stays on the owner's machines. Over plain HTTP a proxy would read photo
+/// and key; of HTTPS it sees no more than the host's name.
+fn may_use_proxy(url: &Url, cloud: bool) -> bool {
+    cloud && url.scheme() == "https" && !is_this_machine(url)
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -505,6 +517,19 @@ mod tests {
             let text = format!("{error} {error:?}");
             assert!(text.contains(expected), "{text}");
             assert!(!text.contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_used_for_tunnels_to_the_cloud_only() {
+        for (url, cloud, expected) in [
+            ("https://api.example.org/v1", true, true),
+            ("http://api.example.org/v1", true, false),
+            ("https://gpu.example.org/v1", false, false),
+            ("https://localhost/v1", true, false),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(may_use_proxy(&url, cloud), expected, "{url}");
         }
     }
 

@@ -10,23 +10,27 @@ mod command;
 mod embedded;
 mod ending;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gemini;
 mod http;
 mod identity;
 mod load;
 mod ollama;
 mod openai;
+mod picture;
 mod process;
 mod prompt;
 mod recipe;
 mod settings;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code))]
 mod testing;
 mod tokens;
 mod vision;
 mod wait;
 
-pub use allowance::allowances;
+pub use allowance::{allowances, hold};
 pub use checkup::{Checkup, checkup};
 pub use identity::is_another_model;
 pub use load::{Load, load};

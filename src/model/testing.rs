@@ -55,6 +55,8 @@ pub(super) fn entry(provider: Provider) -> ModelEntry {
         description: None,
         model: "test-model".to_owned(),
         base_url: None,
+        authorities: None,
+        api_key_file: None,
         api_key_env: (!no_key).then(|| "TEST_KEY".to_owned()),
         api_key: (!no_key).then(|| "sk-secret".to_owned().into()),
         key_variables: Vec::new(),

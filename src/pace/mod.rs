@@ -199,6 +199,12 @@ impl Pace {
         self.permits.halve();
     }
 
+    /// The requests in flight don't recover for so long: the other side asked for
+    /// a lower rate, and for how long.
+    pub fn hold(&self, time: Duration) {
+        self.permits.hold(time);
+    }
+
     /// Notes a success: the requests in flight recover slowly, and the tokens
     /// really used replace the estimate.
     pub fn succeeded(&self, estimated: u64, used: Option<u64>) {
@@ -332,5 +338,25 @@ mod tests {
             pace.succeeded(0, None);
         }
         assert_eq!(pace.concurrency(), 16);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_that_is_held_recovers_only_when_the_time_is_over() {
+        let pace = Pace::new(Limits {
+            concurrency: 16,
+            ..FREE
+        });
+        pace.slow_down();
+        pace.hold(Duration::from_secs(900));
+        let many_successes = || {
+            for _ in 0..1000 {
+                pace.succeeded(0, None);
+            }
+            pace.concurrency()
+        };
+        tokio::time::advance(Duration::from_secs(899)).await;
+        assert_eq!(many_successes(), 8);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(many_successes(), 16);
     }
 }

@@ -22,6 +22,8 @@ struct State {
     in_flight: usize,
     limit: f64,
     halved: Option<Instant>,
+    /// Until when the limit does not recover.
+    held: Option<Instant>,
 }
 
 /// The right to have one request in flight, until it is dropped.
@@ -35,6 +37,7 @@ impl Permits {
             in_flight: 0,
             limit: most as f64,
             halved: None,
+            held: None,
         };
         Self {
             state: Mutex::new(state),
@@ -84,8 +87,16 @@ impl Permits {
         }
     }
 
+    /// The limit stays as it is for so long, unless it is halved further.
+    pub(super) fn hold(&self, time: Duration) {
+        self.state().held = Some(Instant::now() + time);
+    }
+
     pub(super) fn recover(&self) {
         let mut state = self.state();
+        if state.held.is_some_and(|held| Instant::now() < held) {
+            return;
+        }
         state.limit = (state.limit + 1.0 / state.limit).min(self.most as f64);
         drop(state);
         self.freed.notify_one();

@@ -27,6 +27,18 @@ pub enum PhotoError {
         /// The most that the settings allow, width times height.
         limit: u64,
     },
+    /// More memory than the settings allow; told from the header, before it is
+    /// taken.
+    #[error(
+        "decoding the image takes about {} MB of memory; the limit is {} MB (photo.max_memory)",
+        .needed.div_ceil(1_000_000), .limit / 1_000_000
+    )]
+    TooMuchMemory {
+        /// Bytes that it would take.
+        needed: u64,
+        /// The most that the settings allow.
+        limit: u64,
+    },
     /// The content is none of the formats that can be read, whatever the
     /// file's name says.
     #[error("the file is no image that can be read: it looks like {looks_like}")]

@@ -15,8 +15,8 @@ pub const PREPARATION: &str = "1: upright, on white, catmull-rom, jpeg 85 4:2:0"
 /// `long_edge` pixels, out of a JPEG, PNG, GIF (first frame), WebP (first
 /// frame), TIFF (first page) or BMP file. Small pictures are not enlarged.
 ///
-/// The format is told from the content. Byte and pixel limits are checked
-/// before memory is taken. A cut-off file is an error, never half a picture.
+/// The format is told from the content. The limits of bytes, pixels and memory
+/// are checked before memory is taken. A cut-off file is an error, never half a picture.
 /// A panic of a decoder ends here, as [`PhotoError::Panicked`]; see
 /// [`super::hush_decoder_panics`] for its message.
 ///

@@ -53,6 +53,7 @@ mod tests {
         let limits = Limits {
             max_bytes: 20_000,
             max_pixels: 256 * 192,
+            max_memory: 10_000_000,
         };
         assert_eq!(
             prepare(&image.bytes, 64, limits).map(|jpeg| jpeg.width),

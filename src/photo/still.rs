@@ -3,7 +3,7 @@
 
 use super::format::{self, Format};
 use super::jpeg::{self, Layout};
-use super::{Limits, PhotoError};
+use super::{Limits, PhotoError, memory};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 use std::error::Error;
@@ -19,12 +19,6 @@ pub(super) struct Still {
     /// How to turn it to see it as it was taken.
     pub(super) orientation: Orientation,
 }
-
-/// Memory that a decoder may take for each pixel: four channels of four bytes,
-/// the largest that any of the formats has. The constant part is for tables
-/// and metadata.
-const BYTES_PER_PIXEL: u64 = 16;
-const OTHER_BYTES: u64 = 32 << 20;
 
 impl Still {
     /// Decodes the file, whatever its format. `long_edge` is what it will be
@@ -45,6 +39,7 @@ impl Still {
         let layout = Layout::read(bytes)?;
         let size = (u32::from(layout.width), u32::from(layout.height));
         check_pixels(size, limits)?;
+        check_memory(memory::of_jpeg(bytes, long_edge).unwrap_or(0), limits)?;
         Ok(Self {
             pixels: jpeg::decode(&layout, long_edge)?,
             size,
@@ -57,18 +52,17 @@ impl Still {
 
     fn read_other(bytes: &[u8], format: ImageFormat, limits: Limits) -> Result<Self, PhotoError> {
         let explain = |error| explain(error, bytes, format);
-        let mut allowed = image::Limits::no_limits();
-        allowed.max_alloc = Some(
-            limits
-                .max_pixels
-                .saturating_mul(BYTES_PER_PIXEL)
-                .saturating_add(OTHER_BYTES),
-        );
+        let mut allowed = memory::limits(limits.max_memory);
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-        reader.limits(allowed.clone());
+        reader.limits(memory::header_limits(limits.max_memory));
         let mut decoder = reader.into_decoder().map_err(explain)?;
         let size = decoder.dimensions();
         check_pixels(size, limits)?;
+        let pixels = u64::from(size.0) * u64::from(size.1);
+        check_memory(
+            memory::of_pixels(pixels, decoder.color_type(), format),
+            limits,
+        )?;
         allowed.reserve(decoder.total_bytes()).map_err(explain)?;
         decoder.set_limits(allowed).map_err(explain)?;
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -95,6 +89,16 @@ fn check_pixels((width, height): (u32, u32), limits: Limits) -> Result<(), Photo
     Ok(())
 }
 
+fn check_memory(needed: u64, limits: Limits) -> Result<(), PhotoError> {
+    if needed <= limits.max_memory {
+        return Ok(());
+    }
+    Err(PhotoError::TooMuchMemory {
+        needed,
+        limit: limits.max_memory,
+    })
+}
+
 /// White is what a web page shows behind transparent parts.
 fn on_white(picture: DynamicImage) -> RgbImage {
     if !picture.color().has_alpha() {
@@ -102,15 +106,18 @@ fn on_white(picture: DynamicImage) -> RgbImage {
     }
     let picture = picture.into_rgba8();
     let (width, height) = picture.dimensions();
-    let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
-    for pixel in picture.pixels() {
-        let [red, green, blue, alpha] = pixel.0;
-        let mix = |colour: u8| {
-            let (colour, alpha) = (u32::from(colour), u32::from(alpha));
-            ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-        };
-        pixels.extend([mix(red), mix(green), mix(blue)]);
+    // In place: a second picture would nearly double the memory that it takes.
+    let mut pixels = picture.into_raw();
+    let count = pixels.len() / 4;
+    for at in 0..count {
+        let alpha = u32::from(pixels[4 * at + 3]);
+        for channel in 0..3 {
+            let colour = u32::from(pixels[4 * at + channel]);
+            let mixed = (colour * alpha + 255 * (255 - alpha) + 127) / 255;
+            pixels[3 * at + channel] = mixed as u8;
+        }
     }
+    pixels.truncate(count * 3);
     RgbImage::from_raw(width, height, pixels).expect("three bytes were made for each pixel")
 }
 

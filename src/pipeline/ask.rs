@@ -7,7 +7,7 @@ use super::chain::{Down, Member, Trouble};
 use super::items::{Ask, CutOff};
 use super::shared::Shared;
 use crate::archive::{CallId, Context, Ending, Finish, Jpeg, PhotoId, Purpose, Reply};
-use crate::checkpoint::{CheckpointError, SlotRow, Worth};
+use crate::checkpoint::{CallOutcome, CheckpointError, SlotRow, Worth};
 use crate::model;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,6 +19,9 @@ const OUTAGES_OF_ONE_PHOTO: u32 = 3;
 /// Failures of one photo, each while the model was well otherwise, before the
 /// photo is to blame.
 const STRIKES: u32 = 3;
+
+/// What is said of a reply without a word.
+const SILENT: &str = "it answered without any text";
 
 /// What came of asking one model about one photo.
 pub(super) enum Answer {
@@ -118,6 +121,9 @@ impl Question<'_> {
                 },
             };
             let next = match attempt.ending.clone() {
+                Ending::Done(reply) if reply.says_nothing() => {
+                    return self.silence(shared, attempt.call, reply).await;
+                }
                 Ending::Done(reply) => return Ok(Answer::Reply(attempt.call, reply)),
                 // Nobody will ask again, so there is nothing to wait for.
                 Ending::RetryAfter(..) | Ending::Outage(_) if shared.stop.asked() => {
@@ -138,6 +144,30 @@ impl Question<'_> {
                 return Ok(answer);
             }
         }
+    }
+
+    /// A reply without a word is an answer about this photo, and paid for, once the
+    /// model has shown that it can speak. That of a model that never does is no
+    /// answer: the photo is asked about again some day.
+    async fn silence(
+        &self,
+        shared: &Shared,
+        call: CallId,
+        reply: Reply,
+    ) -> Result<Answer, CheckpointError> {
+        while !shared.stop.asked() {
+            match self.blame(shared, SILENT.to_owned()).await? {
+                Verdictless::Again => {}
+                Verdictless::End(_) => break,
+            }
+        }
+        if !self.member.is_broken() {
+            return Ok(Answer::Reply(call, reply));
+        }
+        let error = SILENT.to_owned();
+        let outcome = CallOutcome::Failed { error };
+        shared.checkpoint.close_call(call, outcome).await?;
+        Ok(Answer::Next)
     }
 
     /// Books what a reply of an earlier run cost, which may have been killed
@@ -222,6 +252,10 @@ impl Question<'_> {
             Tried::Called(attempt) => attempt.ending,
             Tried::NotMade => return Ok(Verdictless::Again),
             Tried::Unready(ending) => return Ok(unready(shared, member, ending)),
+        };
+        let ending = match ending {
+            Ending::Done(reply) if reply.says_nothing() => Ending::Photo(SILENT.to_owned()),
+            ending => ending,
         };
         Ok(match ending {
             Ending::Done(_) => Verdictless::End(Answer::Photo(why)),

@@ -111,6 +111,9 @@ pub(super) async fn attempt(
     }
     let left = reply.as_ref().map(model::allowances);
     entered.turn.heard(&left.unwrap_or_default());
+    if let Some(time) = reply.as_ref().ok().and_then(model::hold) {
+        member.pace.hold(time);
+    }
     let reached = !matches!(reply, Err(Unanswered::NotSent(_)));
     let arrival = Arrival {
         call,
@@ -257,6 +260,7 @@ impl Arrival<'_> {
             took,
             usage,
             cost,
+            free: !member.entry.cloud && member.entry.price.is_none(),
             problem,
         });
         Ok(ending)
@@ -276,16 +280,21 @@ impl Arrival<'_> {
         let ending = member.model.judge(raw);
         let worth = match &ending {
             Ending::Done(reply) => {
-                member.good(self.sent);
+                if !reply.says_nothing() {
+                    member.good(self.sent);
+                }
                 if let Some(notice) = member.another(reply.model.as_deref()) {
                     shared.notice(notice);
                 }
-                let used = reply.usage.map(|usage| usage.input + usage.output);
+                // No request with a prompt has no tokens: a server that says so
+                // has not counted. What nobody counted is booked at the estimate.
+                let counts = |usage: &Usage| usage.input > 0 || self.tokens == 0;
+                let usage = reply.usage.filter(counts);
+                let used = usage.map(|usage| usage.input + usage.output);
                 member.pace.succeeded(self.tokens, used);
-                // A priced model that counts no tokens is booked at the estimate.
-                let cost = reply.usage.map_or(self.estimate, |used| member.cost(used));
+                let cost = usage.map_or(self.estimate, |used| member.cost(used));
                 Worth {
-                    usage: reply.usage,
+                    usage,
                     cost,
                     answered: reply.model.clone(),
                 }

@@ -297,6 +297,11 @@ impl Member {
         })
     }
 
+    /// Whether it was given up because it fails on everything.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self.health().down, Some(Down::Broken(_)))
+    }
+
     /// Whether it gave a useful reply to a call that was sent after this moment.
     /// A reply that only arrived after it says nothing: the model may have broken
     /// in between.

@@ -1,7 +1,7 @@
 //! What a run tells whoever watches it. The pipeline prints nothing.
 
 use super::Settled;
-use crate::archive::{CallId, Ended, Mode, ModelName, PhotoId, RunNumber, Usage, Usd};
+use crate::archive::{CallId, Ended, Mode, ModelName, PhotoId, RunId, RunNumber, Usage, Usd};
 use std::time::Duration;
 
 /// Something that happened.
@@ -11,6 +11,8 @@ pub enum Event {
     Started {
         /// Its number.
         run: RunNumber,
+        /// Its unique id.
+        id: RunId,
         /// What it is for.
         mode: Mode,
     },
@@ -35,6 +37,9 @@ pub enum Event {
         usage: Option<Usage>,
         /// What it cost, where that is known.
         cost: Option<Usd>,
+        /// It costs no money: the model runs on the owner's machines, and has no
+        /// price.
+        free: bool,
         /// What went wrong, where something did.
         problem: Option<String>,
     },
@@ -47,6 +52,12 @@ pub enum Event {
         wait: Duration,
         /// Why.
         why: String,
+    },
+    /// What was waited for is there again. Of a model, its next good reply says
+    /// so; this is told of the site.
+    Resumed {
+        /// Who was waited for.
+        whom: String,
     },
     /// A text that stood on the site was taken into our record.
     Adopted(PhotoId),

@@ -94,6 +94,35 @@ pub enum Outcome {
     Skipped(Skip),
 }
 
+impl Outcome {
+    /// The name in logs, events and metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Written { .. } => "written",
+            Self::Held(_) => "held",
+            Self::Failed(_) => "failed",
+            Self::Conflict(_) => "conflict",
+            Self::Waiting { .. } => "waiting",
+            Self::NotReached => "not_reached",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    /// The reason, where there is one: a skip's or a hold's names (several joined
+    /// by commas), or the sentence that says what went wrong. Never a text.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Skipped(skip) => Some(skip.as_str().to_owned()),
+            Self::Held(reasons) => {
+                let reasons: Vec<&str> = reasons.iter().map(|reason| reason.as_str()).collect();
+                Some(reasons.join(","))
+            }
+            Self::Failed(why) | Self::Conflict(why) => Some(why.clone()),
+            Self::Written { .. } | Self::Waiting { .. } | Self::NotReached => None,
+        }
+    }
+}
+
 /// A photo whose way ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {

@@ -285,7 +285,7 @@ pub(super) fn context(shared: &Shared, reading: &Reading) -> Context {
         album: reading.album.clone(),
         title: reading.title.clone(),
         caption: reading.caption.clone(),
-        place: None,
+        place: reading.place.clone(),
         date: None,
         notes: (!notes.is_empty()).then(|| notes.join(" ")),
     };

@@ -16,6 +16,7 @@ mod list;
 mod look;
 mod plan;
 mod prepare;
+mod proof;
 mod recover;
 mod run;
 mod shared;

@@ -38,13 +38,15 @@ pub struct Plan {
     pub replace_human: bool,
     /// What narrows an upgrade.
     pub narrow: Narrow,
-    /// Only photos of these albums (the part of the id before the slash);
-    /// empty means all.
+    /// Only photos of these albums (the part of the id before the first slash, or
+    /// before a later one where albums lie in albums); empty means all.
     pub albums: Vec<String>,
     /// Only these photos; empty means all.
     pub ids: Vec<PhotoId>,
     /// At most so many photos generated or written.
     pub limit: Option<u64>,
+    /// Photos that failed lately are not waited for.
+    pub retry_failed: bool,
     /// A text that a person gave.
     pub given: Option<Given>,
     /// The text that a person agreed to replace; any other is left alone.
@@ -90,6 +92,7 @@ impl Plan {
             albums: Vec::new(),
             ids: Vec::new(),
             limit: None,
+            retry_failed: false,
             given: None,
             expected: None,
             note: None,
@@ -108,11 +111,13 @@ impl Plan {
 
     /// Whether the command line asked for this photo.
     pub fn selects(&self, photo: &PhotoId) -> bool {
-        let album = photo
-            .as_str()
-            .split_once('/')
-            .map_or("", |(album, _)| album);
+        let id = photo.as_str();
+        let lies_in = |album: &String| match id.strip_prefix(album.as_str()) {
+            Some(rest) if album.is_empty() => !rest.contains('/'),
+            Some(rest) => rest.starts_with('/'),
+            None => false,
+        };
         (self.ids.is_empty() || self.ids.contains(photo))
-            && (self.albums.is_empty() || self.albums.iter().any(|wanted| wanted == album))
+            && (self.albums.is_empty() || self.albums.iter().any(lies_in))
     }
 }

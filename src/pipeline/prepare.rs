@@ -3,7 +3,7 @@
 
 use super::chain::Member;
 use super::items::{Ask, Captioned, CutOff, Looked, Material, Prepared, ToWrite};
-use super::shared::{Blame, Shared};
+use super::shared::{self, Blame, Shared};
 use super::{Given, Outcome, look};
 use crate::archive::{
     Assessment, Context, ContextField, DraftId, DraftKey, Ending, Fingerprint, Finish, Jpeg,
@@ -260,6 +260,20 @@ async fn decode(shared: &Shared, bytes: Vec<u8>) -> Result<Vec<Jpeg>, PhotoError
     let _permit = shared
         .decoding
         .acquire()
+        .await
+        .expect("the semaphore is never closed");
+    // Pictures that are decoded at the same time share the memory that one may
+    // take at most.
+    let most = limits.max_memory;
+    let largest = edges.iter().copied().max().unwrap_or(1);
+    let asked = tokio::task::spawn_blocking(move || {
+        let needed = photo::memory(&bytes, largest, most);
+        (bytes, needed)
+    });
+    let (bytes, needed) = asked.await.map_err(|_| PhotoError::Panicked)?;
+    let _memory = shared
+        .memory
+        .acquire_many(shared::megabytes(needed.min(most)))
         .await
         .expect("the semaphore is never closed");
     tokio::task::spawn_blocking(move || {

@@ -2,7 +2,8 @@
 
 use super::chain::Chain;
 use super::limit::Limit;
-use super::shared::{Shared, Strange};
+use super::proof::Proof;
+use super::shared::{Shared, Strange, megabytes};
 use super::stage::stage;
 use super::{Action, Event, Fatal, Observer, Plan, Stop, Summary, Why};
 use super::{caption, list, look, prepare, recover, write};
@@ -10,7 +11,7 @@ use crate::archive::{Ended, Fingerprint, Moment, RunId};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::bodies::Bodies;
 use crate::policy::{Budget, UtcDay};
-use crate::site::Site;
+use crate::site::{Hardship, Site};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -19,6 +20,9 @@ use tokio::time::Instant;
 
 /// How long the stages may take to end once nothing is awaited any more.
 const LAST_MOMENT: Duration = Duration::from_secs(4);
+
+/// How often the wall clock is looked at while a time of day is waited for.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(20);
 
 /// What a run is made of.
 pub struct Parts {
@@ -70,14 +74,16 @@ pub(super) async fn execute(
     let started = Instant::now();
     let shared = begin(parts).await?;
     let watch = tokio::spawn(watch(Arc::clone(&shared), started));
+    let hardship = tokio::spawn(hardship(Arc::clone(&shared)));
     match recover::recover(&shared).await {
         Ok(()) if shared.stop.asked() => {}
         Ok(()) => work(&shared).await,
         Err(error) => shared.stop.broken_state(&error),
     }
     watch.abort();
-    // It has a share of the state file, which closes with the last one of them.
-    let _ = watch.await;
+    hardship.abort();
+    // Each has a share of the state file, which closes with the last one of them.
+    let _ = tokio::join!(watch, hardship);
     Ok(finish(&shared, started).await)
 }
 
@@ -101,6 +107,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
     // lock; they are closed before its own row is there.
     let open = checkpoint.close_killed_runs(Moment::now()).await?;
     let budget = budget(&plan, &checkpoint).await?;
+    let proof = Proof::new(checkpoint.has_written().await?);
     let run = checkpoint
         .begin_run(id.clone(), plan.mode, settings.finish(), Moment::now())
         .await?;
@@ -115,8 +122,10 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         budget_changed: Notify::new(),
         bodies,
         decoding: Semaphore::new(processors),
+        memory: Semaphore::new(megabytes(plan.photo.max_memory) as usize),
         summary: Mutex::new(summary),
         strange: Strange::default(),
+        proof,
         write_turn: tokio::sync::Mutex::default(),
         plan,
         run,
@@ -129,6 +138,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
     });
     shared.emit(&Event::Started {
         run,
+        id,
         mode: shared.plan.mode,
     });
     // A dry run looks at a copy, perhaps beside a run that is well alive.
@@ -150,6 +160,36 @@ async fn budget(plan: &Plan, checkpoint: &Checkpoint) -> Result<Budget, Checkpoi
     Ok(budget.with_day(limit, today, spent.cost))
 }
 
+/// Tells whoever watches when the site is waited for, and when no longer.
+async fn hardship(shared: Arc<Shared>) {
+    let Some(mut hardship) = shared.site.hardship() else {
+        return;
+    };
+    let whom = || "the site".to_owned();
+    while hardship.changed().await.is_ok() {
+        let known = hardship.borrow_and_update().clone();
+        match known {
+            Some(Hardship { wait, why }) => {
+                let whom = whom();
+                shared.emit(&Event::Waiting { whom, wait, why });
+            }
+            None => shared.emit(&Event::Resumed { whom: whom() }),
+        }
+    }
+}
+
+/// Resolves when the wall clock shows this moment. It looks again and again,
+/// since clocks are set and machines sleep.
+async fn wall_clock(moment: Moment) {
+    loop {
+        let left = moment.0.saturating_sub(Moment::now().0);
+        let Ok(left @ 1..) = u64::try_from(left) else {
+            return;
+        };
+        tokio::time::sleep(Duration::from_millis(left).min(LOOK_AT_CLOCK)).await;
+    }
+}
+
 /// The deadline, and the end of patience once the run is being stopped.
 async fn watch(shared: Arc<Shared>, started: Instant) {
     let plan = &shared.plan.run;
@@ -159,7 +199,14 @@ async fn watch(shared: Arc<Shared>, started: Instant) {
             None => std::future::pending().await,
         }
     };
+    let until = async {
+        match plan.until {
+            Some(moment) => wall_clock(moment).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
+        () = until => shared.stop.ask(Why::Early(Ended::Deadline)),
         () = deadline => shared.stop.ask(Why::Early(Ended::Deadline)),
         () = shared.stop.soft().cancelled() => {}
     }

@@ -3,6 +3,7 @@
 use super::chain::Chain;
 use super::items::Looked;
 use super::limit::Limit;
+use super::proof::Proof;
 use super::{Event, Observer, Outcome, Plan, Settled, Stop, Summary};
 use crate::archive::{Moment, PhotoId, PixelVersion, Recipe, RunNumber, Skip};
 use crate::checkpoint::{Checkpoint, CheckpointError, Failure};
@@ -12,6 +13,7 @@ use crate::policy::{Asked, Budget, retry};
 use crate::site::{Site, SiteError};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 
 /// Answers in a row that are not what the API would say, from different photos,
@@ -33,11 +35,20 @@ pub(super) struct Shared {
     pub(super) bodies: Option<Arc<Bodies>>,
     /// Images decoded at once: as many as there are processors.
     pub(super) decoding: Semaphore,
+    /// Megabytes that pictures being decoded may take together.
+    pub(super) memory: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) summary: Mutex<Summary>,
     pub(super) strange: Strange,
+    /// Whether writing to this site is known to work.
+    pub(super) proof: Proof,
     /// The turn of writes that the site's limits held back.
     pub(super) write_turn: tokio::sync::Mutex<()>,
+}
+
+/// Bytes in the unit of [`Shared::memory`], rounded up and never nothing.
+pub(super) fn megabytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1_000_000).max(1)).unwrap_or(u32::MAX)
 }
 
 /// Watches for a site that answers something else than the API would.
@@ -92,7 +103,11 @@ impl Shared {
             replace_human: self.plan.replace_human,
             pixels,
             basis,
-            longest_wait: self.plan.run.retry_after_max,
+            longest_wait: if self.plan.retry_failed {
+                Duration::ZERO
+            } else {
+                self.plan.run.retry_after_max
+            },
         }
     }
 

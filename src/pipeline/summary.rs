@@ -123,7 +123,16 @@ pub struct ModelShare {
     pub generated: u64,
     /// Requests that gave no text.
     pub failed: u64,
+    /// Tokens, as the replies count them.
+    pub tokens: Tokens,
+    /// What it cost, as far as that is known; `None` where nothing is.
+    pub cost_usd: Option<f64>,
+    /// Requests that may have cost something that nobody knows.
+    pub calls_without_price: u64,
 }
+
+/// What became of calls that may have to be paid.
+const PAYABLE: [&str; 4] = ["ok", "length", "refused", "lost"];
 
 /// What a real run would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -138,7 +147,7 @@ pub struct DryRun {
 
 impl Summary {
     /// A run that has done nothing yet.
-    pub(super) fn new(run: RunNumber, id: &RunId, mode: Mode) -> Self {
+    pub fn new(run: RunNumber, id: &RunId, mode: Mode) -> Self {
         Self {
             run: run.0,
             id: id.to_string(),
@@ -183,8 +192,10 @@ impl Summary {
             }
             Event::Called {
                 model,
+                outcome,
                 usage,
                 cost,
+                free,
                 problem,
                 ..
             } => {
@@ -192,6 +203,15 @@ impl Summary {
                 let share = self.share(model);
                 share.calls += 1;
                 share.failed += u64::from(problem.is_some());
+                if let Some(usage) = usage {
+                    share.tokens.input += usage.input;
+                    share.tokens.output += usage.output;
+                }
+                if let Some(cost) = cost {
+                    *share.cost_usd.get_or_insert(0.0) += cost.0;
+                } else if !free && PAYABLE.contains(outcome) {
+                    share.calls_without_price += 1;
+                }
                 if let Some(usage) = usage {
                     self.tokens.input += usage.input;
                     self.tokens.output += usage.output;

@@ -5,10 +5,11 @@ use super::run::{Finished, Parts, RunError, execute};
 use super::shared::Shared;
 use super::stage::stage;
 use super::write::{Landing, Writer};
-use crate::archive::{Moment, Owner, Reading, Record, RunNumber, Tag};
+use crate::archive::{Marking, Moment, Owner, Reading, Record, RunNumber, Tag};
 use crate::checkpoint::{CheckpointError, Look, NewWrite, StoredWrite};
 use crate::policy;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 
 /// Takes back the writes of `target`: text, tag and recipe. Texts that changed
@@ -30,8 +31,18 @@ pub async fn undo(parts: Parts, target: RunNumber) -> Result<Finished, RunError>
             drop(input);
         };
         let shared = Arc::clone(shared);
-        let work = stage(output, at_once, |write| one(Arc::clone(&shared), write));
+        let marks = Arc::new(AtomicU64::new(0));
+        let work = stage(output, at_once, |write| {
+            one(Arc::clone(&shared), write, Arc::clone(&marks))
+        });
         let ((), ended) = tokio::join!(feed, work);
+        let marks = marks.load(Ordering::Relaxed);
+        if marks > 0 {
+            shared.notice(format!(
+                "{marks} photos had no mark before that run and have one now: this site has no \
+                 way to take one away (site.tag.unset)"
+            ));
+        }
         if let Err(bug) = ended {
             let message = format!("internal error: {bug}");
             shared.stop.fatal(super::Fatal {
@@ -43,7 +54,7 @@ pub async fn undo(parts: Parts, target: RunNumber) -> Result<Finished, RunError>
     .await
 }
 
-async fn one(shared: Arc<Shared>, write: StoredWrite) {
+async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
     let photo = write.photo.clone();
     if shared.stop.asked() {
         return shared.leave(photo, Outcome::NotReached);
@@ -79,8 +90,15 @@ async fn one(shared: Arc<Shared>, write: StoredWrite) {
         checkpoint: &shared.checkpoint,
         turn: &shared.write_turn,
     };
+    let keeps_mark = write.before.1.is_none() && write.sent.1.is_some() && {
+        let traits = shared.site.traits();
+        traits.holds_tag && !traits.clears_tag && fresh.marking == Marking::Possible
+    };
     let outcome = match writer.carry_out(&photo, fresh, change).await {
-        Ok(Landing::Kept(text)) => Outcome::Written { text },
+        Ok(Landing::Kept(text)) => {
+            marks.fetch_add(u64::from(keeps_mark), Ordering::Relaxed);
+            Outcome::Written { text }
+        }
         Ok(Landing::Foreign(_)) => {
             Outcome::Conflict(format!("{photo} was changed by somebody else meanwhile"))
         }

@@ -1,9 +1,9 @@
 //! Write: read the photo once more, journal the change, send it, and settle
 //! what became of it by what the site shows.
 
-use super::Outcome;
 use super::items::{Captioned, Looked, ToWrite};
 use super::shared::Shared;
+use super::{Fatal, Outcome};
 use crate::archive::{Marking, Moment, Owner, PhotoId, Reading, Tag};
 use crate::checkpoint::{Checkpoint, CheckpointError, Look, NewWrite};
 use crate::policy::{self, Landed, landed};
@@ -26,6 +26,10 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
         text,
         generated,
     } = captioned;
+    let _turn = shared.proof.turn().await;
+    if shared.proof.hopeless() {
+        return shared.settle(looked.photo, Outcome::NotReached, generated);
+    }
     let fresh = match shared.site.read(&looked.photo).await {
         Ok(fresh) => fresh,
         Err(error) => return shared.site_trouble(looked, error, generated).await,
@@ -42,15 +46,15 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
     };
     match writer.carry_out(&looked.photo, fresh, change).await {
         Ok(Landing::Kept(kept)) => {
+            shared.proof.succeeded();
             shared.settle(looked.photo, Outcome::Written { text: kept }, generated);
         }
         Ok(Landing::Foreign(reading)) => {
             let why = format!("{} was changed by somebody else meanwhile", looked.photo);
             conflict(&shared, looked, reading, why, generated).await;
         }
-        Ok(Landing::Ignored(why)) => {
-            let error = SiteError::Photo(why);
-            shared.site_trouble(looked, error, generated).await;
+        Ok(Landing::Ignored(why) | Landing::Refused(SiteError::Photo(why))) => {
+            in_vain(&shared, looked, why, generated).await;
         }
         Ok(Landing::Refused(error)) => shared.site_trouble(looked, error, generated).await,
         Err(broken) => {
@@ -58,6 +62,24 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
             shared.settle(looked.photo, Outcome::NotReached, generated);
         }
     }
+}
+
+/// The site answered, and our text is not there: the photo's failure, or that of
+/// a description under which no text ever arrives.
+async fn in_vain(shared: &Shared, looked: Looked, why: String, generated: bool) {
+    if shared.proof.failed(&looked.photo) {
+        shared.stop.fatal(Fatal {
+            message: format!("no text that was sent has arrived on the site; the last: {why}"),
+            hint: Some(
+                "check [site.update] and site.fields in pipeline.toml; `altfill check` shows what \
+                 they find. The texts are kept, and cost nothing again"
+                    .to_owned(),
+            ),
+        });
+        return shared.settle(looked.photo, Outcome::NotReached, generated);
+    }
+    let error = SiteError::Photo(why);
+    shared.site_trouble(looked, error, generated).await;
 }
 
 /// Whether the text or the tag is not what the decision was made on. Any change
@@ -137,6 +159,10 @@ fn change(shared: &Shared, looked: &Looked, fresh: &Reading, text: ToWrite) -> N
 }
 
 /// What became of a change.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each write, and it is taken apart at once"
+)]
 pub(super) enum Landing {
     /// It is on the site, as the site kept it, and in the journal.
     Kept(String),

@@ -1,7 +1,7 @@
 //! For spreadsheets: one line a photo.
 
-use super::cell::neutral;
 use super::facts::{Photo, Report};
+use crate::table::neutral;
 
 /// The columns, in order.
 const COLUMNS: [&str; 18] = [

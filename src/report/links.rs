@@ -33,6 +33,8 @@ pub struct Links {
 enum Image {
     Template(String),
     Folder(PathBuf),
+    /// A folder in which ids are paths.
+    Tree(PathBuf),
 }
 
 /// The addresses of one photo, each `http`, `https` or `file`.
@@ -55,6 +57,12 @@ impl Links {
             (Preset::Embedded, _) => Self {
                 image: Some(Image::Folder(beside().join("embedded").join("files"))),
                 ..Self::default()
+            },
+            (Preset::Folder, PixelSource::Dir(folder)) => Self {
+                image: Some(Image::Tree(folder.clone())),
+                thumbnail: site.thumbnail.clone(),
+                page: site.page.clone(),
+                base: None,
             },
             (_, PixelSource::Dir(folder)) => Self {
                 base: Some(site.base_url.clone()),
@@ -83,6 +91,7 @@ impl Links {
         let whole = match &self.image {
             Some(Image::Template(template)) => self.fill(template, photo),
             Some(Image::Folder(folder)) => file(folder, photo),
+            Some(Image::Tree(folder)) => below(folder, photo),
             None => named.and_then(|named| self.named(named)),
         };
         let small = self.thumbnail.as_ref().and_then(|it| self.fill(it, photo));
@@ -153,6 +162,16 @@ fn file(folder: &Path, photo: &PhotoId) -> Option<String> {
         .map(|extension| folder.join(album).join(format!("{name}.{extension}")))
         .find(|path| path.is_file())?;
     let path = std::path::absolute(path).ok()?;
+    Url::from_file_path(path).ok().map(Into::into)
+}
+
+/// The file that an id is the path of, below a folder.
+fn below(folder: &Path, photo: &PhotoId) -> Option<String> {
+    let inside = |part: &str| !part.is_empty() && !matches!(part, "." | "..");
+    if !photo.as_str().split('/').all(inside) || photo.as_str().contains('\0') {
+        return None;
+    }
+    let path = std::path::absolute(folder.join(photo.as_str())).ok()?;
     Url::from_file_path(path).ok().map(Into::into)
 }
 

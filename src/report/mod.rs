@@ -1,14 +1,15 @@
 //! What a run did and how the archive stands, in the forms people and scripts
 //! read: one file per form. Pure: values in, text out.
 
-mod cell;
 mod compose;
 pub mod csv;
+pub mod events;
 mod facts;
 pub mod history;
 pub mod html;
 pub mod json;
 mod links;
+pub mod metrics;
 pub mod models;
 pub mod sheet;
 mod stories;

@@ -1,11 +1,11 @@
 //! Drafts as a table that a person edits in a spreadsheet, and that table read
 //! back: whatever a spreadsheet makes of separators, line ends and formulas.
 
-use super::cell::original;
 use super::csv;
 use super::links::Links;
 use crate::archive::DraftId;
 use crate::checkpoint::{Decision, OpenDraft, Refusal, Ruling};
+use crate::table::{original, separator_line};
 
 /// The columns, the ones that a person works with first.
 const COLUMNS: [&str; 14] = [
@@ -173,16 +173,6 @@ fn decode(bytes: &[u8]) -> Result<String, SheetError> {
             let lines = before.matches('\n').count();
             Err(SheetError::Encoding(lines as u64 + 1))
         }
-    }
-}
-
-/// Excel's own first line `sep=;`, which names the separator.
-fn separator_line(text: &str) -> (Option<u8>, &str, u64) {
-    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    let first = first.trim().trim_matches('"').to_ascii_lowercase();
-    match first.strip_prefix("sep=").map(str::as_bytes) {
-        Some([byte]) => (Some(*byte), rest, 1),
-        _ => (None, text, 0),
     }
 }
 

@@ -7,6 +7,9 @@ use crate::checkpoint::{ModelSpend, NextRun, RunRow, Status};
 use crate::pipeline::Summary;
 use std::fmt::Write;
 
+/// Months of spending that are shown.
+const MONTHS: usize = 3;
+
 /// The summary of a run, a few lines.
 pub fn summary(summary: &Summary) -> String {
     let mut text = format!("Run {}: {}\n", summary.run, headline(summary));
@@ -100,7 +103,7 @@ fn because(skip: Skip) -> &'static str {
         Skip::Decorative => "decorative",
         Skip::Undone => "left alone: undone before",
         Skip::Held => "wait for a person, held before",
-        Skip::NotDue => "failed lately, not due yet",
+        Skip::NotDue => "failed lately, not due yet (--retry-failed tries them now)",
         Skip::Parked => "parked until their image changes",
         Skip::Excluded => "not asked for",
         Skip::Gone => "gone from the site meanwhile",
@@ -205,18 +208,21 @@ fn spent(spent: &[ModelSpend], today: &Today) -> String {
         };
         let _ = writeln!(text, "  {month:<7}  {model:<24} {calls:>7} calls  {cost}");
     };
-    for month in spent.chunk_by(|a, b| a.month == b.month) {
-        for (index, model) in month.iter().enumerate() {
-            let label = if index == 0 { &model.month } else { "" };
+    // Each line can be understood by itself: by whoever hears it, too.
+    let mut months = spent.chunk_by(|a, b| a.month == b.month);
+    let shown: Vec<_> = months.by_ref().take(MONTHS).collect();
+    for month in &shown {
+        for model in *month {
             let unpriced = model.calls_without_price;
-            row(label, &model.model, model.calls, model.cost_usd, unpriced);
+            let (calls, cost) = (model.calls, model.cost_usd);
+            row(&model.month, &model.model, calls, cost, unpriced);
         }
         if month.len() > 1 {
             let calls = month.iter().map(|model| model.calls).sum();
             let unpriced = month.iter().map(|model| model.calls_without_price).sum();
             let costs = month.iter().filter_map(|model| model.cost_usd);
             row(
-                "",
+                &month[0].month,
                 "all models",
                 calls,
                 costs.reduce(|a, b| a + b),
@@ -224,7 +230,16 @@ fn spent(spent: &[ModelSpend], today: &Today) -> String {
             );
         }
     }
-    let unpriced: u64 = spent.iter().map(|model| model.calls_without_price).sum();
+    let earlier = months.count();
+    if earlier > 0 {
+        let months = if earlier == 1 { "month" } else { "months" };
+        let _ = writeln!(
+            text,
+            "  {earlier} {months} before that: altfill status --json"
+        );
+    }
+    let shown = shown.into_iter().flatten();
+    let unpriced: u64 = shown.map(|model| model.calls_without_price).sum();
     if unpriced > 0 {
         let _ = writeln!(
             text,
@@ -243,7 +258,8 @@ fn spent(spent: &[ModelSpend], today: &Today) -> String {
     text
 }
 
-fn day_and_time(moment: Moment) -> String {
+/// A moment as the local clock shows it.
+pub fn day_and_time(moment: Moment) -> String {
     jiff::Timestamp::from_millisecond(moment.0).map_or_else(
         |_| "?".to_owned(),
         |time| {

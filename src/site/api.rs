@@ -10,8 +10,8 @@ use super::patience::Target;
 use super::pixels::{is_html_type, looks_like_html};
 use super::{ChangeSet, SiteError, Written, html};
 use crate::archive::{PhotoId, Reading};
+use crate::config::Secrets;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, LOCATION};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,12 @@ use url::Url;
 
 /// Bytes of an API reply about one photo. A photo's metadata is a thousandth of
 /// that; what is larger is something else.
-const LARGEST_REPLY: u64 = 8 * 1024 * 1024;
+const LARGEST_REPLY: u64 = 2 * 1024 * 1024;
+
+/// Values in one reply. Each takes some ten times the memory of its two bytes in
+/// JSON, so that a list of zeros would take gigabytes; a listing of a hundred
+/// thousand photos stays below.
+const MOST_VALUES: usize = 1_500_000;
 
 /// Characters that are quoted of what an error reply says.
 const QUOTED: usize = 200;
@@ -31,7 +36,8 @@ pub(super) struct Api {
     pub(super) base: Base,
     pub(super) courier: Courier,
     pub(super) shared: Arc<Shared>,
-    pub(super) token: Option<SecretString>,
+    /// What must not be in anything that is said.
+    pub(super) secrets: Secrets,
     /// What carries the token.
     pub(super) credential: Option<Credential>,
     /// The wanted longer side of an image, in pixels.
@@ -190,6 +196,10 @@ impl Api {
         let item = self.description.item(&document, at);
         let item =
             item.ok_or_else(|| strange(&format!("JSON without anything at {}", at.shown())))?;
+        if let Some(kind) = self.description.other_kind(&item) {
+            let why = format!("{parcel}: it is {kind}, no image (site.fields.mime)");
+            return Err(SiteError::Photo(why));
+        }
         let read = self.description.reading(&item, &self.parts(id)?, self.edge);
         match read {
             Ok(reading) => Ok(Reading {
@@ -198,6 +208,11 @@ impl Api {
             }),
             Err(Unfit::BadAlt(why)) => Err(SiteError::Photo(format!("{parcel}: {why}"))),
             Err(Unfit::NotAPhoto(what)) => Err(strange(&what)),
+            Err(Unfit::TextElsewhere { place, text }) => Err(SiteError::Settings(format!(
+                "{parcel}: site.fields.alt finds no alt text, but site.update.body would replace \
+                 one at {place}: \"{}\"; mend site.fields.alt",
+                text.chars().take(QUOTED).collect::<String>()
+            ))),
         }
     }
 
@@ -252,16 +267,16 @@ impl Api {
     }
 
     fn complaint(&self, answer: &Answer) -> Option<String> {
-        let words = match json(answer) {
+        // Some servers repeat the request in their errors, token included. Looked
+        // for before anything is taken out or cut: a part of a token is one, too.
+        let raw = String::from_utf8_lossy(answer.bytes());
+        let raw = self.secrets.mask(raw.trim_start_matches('\u{feff}'));
+        let words = match serde_json::from_str::<Value>(&raw) {
             Ok(reply) => self.description.errors.words(&reply)?,
             // Web servers and proxies answer with pages of their own.
-            Err(_) => html::title(std::str::from_utf8(answer.bytes()).ok()?)?,
+            Err(_) => html::title(&raw)?,
         };
-        // Some servers repeat the request in their errors, token included.
-        let told = |token: &SecretString| words.contains(token.expose_secret());
-        if self.token.as_ref().is_some_and(told) {
-            return None;
-        }
+        let words = self.secrets.mask(&words);
         let plain = words.chars().filter(|c| !c.is_control());
         Some(plain.take(QUOTED).collect())
     }
@@ -336,6 +351,12 @@ pub(super) fn json(answer: &Answer) -> Result<Value, String> {
     let bytes = answer.bytes();
     // PHP files saved with a byte order mark put it before every reply.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let between = bytes
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{'));
+    if between.count() > MOST_VALUES {
+        return Err(format!("more than {MOST_VALUES} values"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let media_type = answer.header(CONTENT_TYPE);
         let of = format!(

@@ -71,6 +71,37 @@ pub(super) fn uses(node: &Value, variable: &str) -> bool {
     }
 }
 
+/// Where a body template has a variable that stands alone, as JSON pointers.
+pub(super) fn places(node: &Value, variable: &str) -> Vec<String> {
+    let step = |name: &str, node: &Value| {
+        let name = name.replace('~', "~0").replace('/', "~1");
+        let below = places(node, variable);
+        below.into_iter().map(move |rest| format!("/{name}{rest}"))
+    };
+    match node {
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items
+                .flat_map(|(n, node)| step(&n.to_string(), node).collect::<Vec<_>>())
+                .collect()
+        }
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, node)| step(name, node).collect::<Vec<_>>())
+            .collect(),
+        Value::String(text) => {
+            let template = Template::try_from(text.clone());
+            let alone = template.is_ok_and(|t| t.only_variable() == Some(variable));
+            if alone {
+                vec![String::new()]
+            } else {
+                Vec::new()
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// The pointer of a string such as `{/data/id}`.
 fn read_pointer(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('{')?.strip_suffix('}')?;

@@ -93,10 +93,10 @@ impl RestSite {
             return self.token_refused(parcel, status);
         }
         if meaning == Meaning::Forbidden {
-            return photo_refused(parcel, status);
+            return self.photo_refused(parcel, answer);
         }
         match self.api.probe().await {
-            Some(Ok(())) => return photo_refused(parcel, status),
+            Some(Ok(())) => return self.photo_refused(parcel, answer),
             Some(Err(error)) => {
                 self.credentials.note_bad(&error);
                 return error;
@@ -104,7 +104,7 @@ impl RestSite {
             None => {}
         }
         match self.others_are_readable(&parcel.photo).await {
-            Ok(true) => photo_refused(parcel, status),
+            Ok(true) => self.photo_refused(parcel, answer),
             Ok(false) => self.token_refused(parcel, status),
             Err(error) => error,
         }
@@ -149,7 +149,7 @@ impl RestSite {
                 parcel.photo
             ));
         }
-        photo_refused(parcel, status)
+        self.photo_refused(parcel, answer)
     }
 
     /// Whether the token is good; `None` where it is bad, `Some(false)` where
@@ -233,6 +233,16 @@ impl RestSite {
         })
     }
 
+    fn photo_refused(&self, parcel: &Parcel, answer: &Answer) -> SiteError {
+        SiteError::Photo(format!(
+            "{}: {} {}: {}, while other photos are allowed",
+            parcel.photo,
+            parcel.method,
+            shown(&parcel.url),
+            self.api.said(answer)
+        ))
+    }
+
     fn token_refused(&self, parcel: &Parcel, status: StatusCode) -> SiteError {
         self.credentials.state().bad = true;
         let host = parcel.url.origin().ascii_serialization();
@@ -255,14 +265,4 @@ impl RestSite {
             )
         })
     }
-}
-
-fn photo_refused(parcel: &Parcel, status: StatusCode) -> SiteError {
-    SiteError::Photo(format!(
-        "{}: {} {}: {}, while other photos are allowed",
-        parcel.photo,
-        parcel.method,
-        shown(&parcel.url),
-        status_text(status)
-    ))
 }

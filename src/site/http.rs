@@ -9,6 +9,7 @@ use super::guard::{Guard, PrivateAddress};
 use super::parcel::{Answer, Body, Parcel, Purpose, Shared, status_text};
 use super::patience::{Health, Next, Patience, Setback, Target, Tries, Trouble};
 use crate::archive::PhotoId;
+use crate::config::Authorities;
 use crate::policy::retry::{LONGEST_OBEYED_WAIT, retry_after};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap};
 use reqwest::{Client, Method, Response, StatusCode};
@@ -35,6 +36,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// seconds in which a second signal has to end it.
 const LAST_WRITE: Duration = Duration::from_secs(3);
 
+/// The wait after a first setback that nobody is told of.
+const PASSING: Duration = Duration::from_secs(2);
+
 /// As much of an error page as may be of interest.
 const ERROR_PAGE: u64 = 64 * 1024;
 
@@ -60,12 +64,42 @@ pub(super) struct Courier {
     setting: &'static str,
 }
 
+/// Whether requests may take the way through the system's proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// As the machine is set up.
+    Proxied,
+    /// Never: a proxy reads, and may change, whatever travels over plain HTTP, the
+    /// token included. Of HTTPS it sees no more than the host's name.
+    Direct,
+}
+
+impl Route {
+    /// The way to a site's own address.
+    pub(super) fn to(site: &Url) -> Self {
+        if site.scheme() == "http" {
+            Self::Direct
+        } else {
+            Self::Proxied
+        }
+    }
+}
+
+/// What the HTTP library takes for certificates of authorities.
+fn certificates(authorities: &Authorities) -> Vec<reqwest::Certificate> {
+    authorities
+        .ders()
+        .filter_map(|der| reqwest::Certificate::from_der(der).ok())
+        .collect()
+}
+
 impl Courier {
     /// A courier whose requests start at `home`.
     pub(super) fn new(
         shared: Arc<Shared>,
         patience: Patience,
-        home: &Url,
+        (home, route): (&Url, Route),
+        authorities: Option<&Authorities>,
         guard: Option<Guard>,
         setting: &'static str,
     ) -> Result<Self, SiteError> {
@@ -79,9 +113,12 @@ impl Courier {
             .referer(false)
             .pool_idle_timeout(IDLE_CONNECTION)
             .connect_timeout(CONNECT_TIMEOUT.min(patience.timeout / 2));
-        if is_loopback(home) {
+        if is_loopback(home) || route == Route::Direct {
             // No proxy can reach this machine's own loopback address.
             builder = builder.no_proxy();
+        }
+        if let Some(authorities) = authorities {
+            builder = builder.tls_certs_merge(certificates(authorities));
         }
         if let Some(guard) = guard {
             builder = builder.dns_resolver(guard);
@@ -130,6 +167,7 @@ impl Courier {
                     // What was read right before is old after any wait. The
                     // gate holds the read that has to come first.
                     self.shared.pace.pause(wait, text);
+                    self.tell(&tries, wait, text);
                     return Err(SiteError::NotSent(format!("{parcel}: {text}")));
                 }
                 Next::Wait(wait) => wait,
@@ -149,12 +187,21 @@ impl Courier {
                     )));
                 }
             };
+            self.tell(&tries, wait, text);
             if trouble.setback == Setback::Throttled {
                 // The gate holds everybody, this request included.
                 self.shared.pace.pause(wait, text);
             } else {
                 self.sleep(wait).await?;
             }
+        }
+    }
+
+    /// Tells whoever watches that the site is waited for. A single setback that
+    /// is over in a moment is not worth a word.
+    fn tell(&self, tries: &Tries, wait: Duration, why: &str) {
+        if tries.count() > 1 || wait > PASSING {
+            self.shared.waits(wait, why);
         }
     }
 
@@ -224,6 +271,7 @@ impl Courier {
         match &result {
             Ok(_) => {
                 self.health(parcel).answered();
+                self.shared.answered();
                 pace.succeeded(0, None);
             }
             Err(trouble) => {

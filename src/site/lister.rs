@@ -15,7 +15,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of one page at most: some sites give everything in one.
-const LARGEST_PAGE: u64 = 256 * 1024 * 1024;
+const LARGEST_PAGE: u64 = 64 * 1024 * 1024;
 
 /// Ids that are remembered, to find a few others than a failing one.
 const REMEMBERED: usize = 64;
@@ -96,6 +96,23 @@ impl Lister {
         mark.clone()
     }
 
+    /// Takes one page as if it were the first, for `crate::fuzz`.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn take_first(&self, parcel: &Parcel, answer: &Answer, document: &Value) {
+        let list = &self.api.description.list;
+        let mut walk = Walk {
+            lister: self.clone(),
+            since: None,
+            progress: Progress::new(list.paging, list.first, list.limit),
+            items: VecDeque::new(),
+            mark: None,
+            stage: Stage::First,
+        };
+        let _ = walk.take(parcel, answer, document);
+        // What it says of the next page becomes a request of our own.
+        let _ = walk.parcel();
+    }
+
     /// A few ids of late other than this one.
     pub(super) fn others(&self, than: &PhotoId) -> Vec<PhotoId> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,7 +136,7 @@ impl Lister {
     fn photo(&self, item: &Value, document: &Value, news: News) -> Result<Option<Listed>, String> {
         let description = &self.api.description;
         let item = description.joined(item, document);
-        if !description.is_image(&item) {
+        if description.other_kind(&item).is_some() {
             return Ok(None);
         }
         let mut parts = Vec::new();
@@ -206,6 +223,15 @@ impl Walk {
                 Meaning::End => return Ok(Fetched::Beyond),
                 meaning if meaning.is_refusal() => {
                     return Err(self.refused(&parcel, &answer));
+                }
+                Meaning::Missing if self.stage == Stage::Later => {
+                    return Err(SiteError::Settings(format!(
+                        "{}; if the page before it was the last one, say how the end is told: \
+                         site.list.pages, site.list.total, or {{ status = {}, is = \"end\" }} in \
+                         site.errors.means",
+                        api.failed(&parcel, &answer),
+                        answer.status.as_u16()
+                    )));
                 }
                 _ => return Err(self.broken(api.failure(&parcel, &answer).to_string())),
             }

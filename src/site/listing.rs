@@ -4,7 +4,7 @@
 
 use super::SiteError;
 use super::address::IdShape;
-use super::folder::Folder;
+use super::originals::Originals;
 use crate::archive::PhotoId;
 use crate::config::Manifest;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -47,7 +47,7 @@ enum Source {
     Once(PathBuf),
     Stdin,
     Ids(Arc<[PhotoId]>),
-    Folder(Folder),
+    Originals(Originals),
     Nothing,
 }
 
@@ -57,7 +57,7 @@ impl Listing {
     /// The manifest where there is one, else the walk through the originals.
     pub(super) fn new(
         manifest: Option<&Manifest>,
-        folder: Option<&Folder>,
+        folder: Option<&Originals>,
         shape: &IdShape,
         stop: CancellationToken,
     ) -> Result<Self, SiteError> {
@@ -76,7 +76,7 @@ impl Listing {
             }
             (Some(Manifest::Stdin), _) => Source::Stdin,
             (Some(Manifest::Ids(ids)), _) => Source::Ids(ids.as_slice().into()),
-            (None, Some(folder)) => Source::Folder(folder.clone()),
+            (None, Some(folder)) => Source::Originals(folder.clone()),
             (None, None) => Source::Nothing,
         };
         Ok(Self {
@@ -172,7 +172,7 @@ impl Listing {
                     }
                 }
             }
-            Source::Folder(folder) => folder.walk(&self.shape, noted),
+            Source::Originals(folder) => folder.walk(&self.shape, noted),
             Source::Nothing => {
                 let _ = noted(Err(SiteError::Settings(
                     "nothing lists the photos; set site.manifest, or site.pixels to a folder"
@@ -220,7 +220,7 @@ impl Ids {
 
 /// Reads one id a line. Blank lines and those that begin with `#` are passed
 /// over; a `#` further on belongs to a name.
-fn read_lines(
+pub(super) fn read_lines(
     mut reader: impl BufRead,
     name: &str,
     shape: &IdShape,

@@ -1,7 +1,8 @@
 //! The one contract with the archive's owner, and all HTTP to the CMS.
 //!
-//! A site is described, not programmed: [`open()`] takes a description (a preset
-//! is one as a TOML file) and gives the one implementation that follows it.
+//! A site behind HTTP is described, not programmed: [`open()`] takes a description (a
+//! preset is one as a TOML file) and gives the one implementation that follows it. A
+//! folder of photos is a site too, and the other implementation.
 
 mod address;
 mod api;
@@ -11,18 +12,22 @@ mod credentials;
 mod description;
 mod explain;
 mod folder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod guard;
 mod html;
 mod http;
 mod lister;
 mod listing;
 mod open;
+mod originals;
 mod paging;
 mod parcel;
 mod patience;
 mod pixels;
 mod presets;
 mod rest;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -32,8 +37,11 @@ pub use explain::{Finding, Finds};
 pub use open::open;
 
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
+use crate::config::Secrets;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use std::time::Duration;
+use tokio::sync::watch;
 
 /// One change of one photo: the fields that change, with the tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +72,15 @@ pub struct Traffic {
     pub writes: u64,
     /// Requests for images or their headers.
     pub pixels: u64,
+}
+
+/// A site that is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hardship {
+    /// For how long at least, until it is asked again.
+    pub wait: Duration,
+    /// What it said, or that it said nothing.
+    pub why: String,
 }
 
 /// What is known of a site before the first photo.
@@ -130,6 +147,29 @@ pub enum SiteError {
     Cancelled,
 }
 
+impl SiteError {
+    /// The same about another text.
+    fn map(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Missing(text) => Self::Missing(change(text)),
+            Self::Photo(text) => Self::Photo(change(text)),
+            Self::NotApi(text) => Self::NotApi(change(text)),
+            Self::Conflict(text) => Self::Conflict(change(text)),
+            Self::OutcomeUnknown(text) => Self::OutcomeUnknown(change(text)),
+            Self::NotSent(text) => Self::NotSent(change(text)),
+            Self::Outage(text) => Self::Outage(change(text)),
+            Self::Settings(text) => Self::Settings(change(text)),
+            Self::Cancelled => Self::Cancelled,
+        }
+    }
+
+    /// The same without secrets: a server may repeat a token anywhere, in the
+    /// path of a redirect for instance, and errors are kept.
+    fn masked(self, secrets: &Secrets) -> Self {
+        self.map(|text| secrets.mask(&text).into_owned())
+    }
+}
+
 /// The owner of the photos.
 #[async_trait]
 pub trait Site: Send + Sync {
@@ -187,6 +227,12 @@ pub trait Site: Send + Sync {
     async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
         drop(photo);
         Vec::new()
+    }
+
+    /// Whether the site is waited for, as it changes; `None` where nobody ever
+    /// waits for it.
+    fn hardship(&self) -> Option<watch::Receiver<Option<Hardship>>> {
+        None
     }
 
     /// The requests sent so far, for the summary.

@@ -4,11 +4,12 @@ use super::address::{Base, Template};
 use super::api::Api;
 use super::credentials::Credentials;
 use super::description::{Credential, Description};
-use super::folder::Folder;
+use super::folder::FolderSite;
 use super::guard::Guard;
-use super::http::Courier;
+use super::http::{Courier, Route};
 use super::lister::Lister;
 use super::listing::Listing;
+use super::originals::Originals;
 use super::paging::Paging;
 use super::parcel::Shared;
 use super::patience::Patience;
@@ -17,7 +18,7 @@ use super::presets;
 use super::rest::{Ids, PixelSupply, RestSite};
 use super::{Site, SiteError};
 use crate::archive::Fingerprint;
-use crate::config::{PhotoLimits, PixelSource, SiteSettings};
+use crate::config::{PhotoLimits, PixelSource, Secrets, SiteSettings};
 use crate::pace::{Limits, Pace};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -46,6 +47,10 @@ pub fn open(
     stop: CancellationToken,
     patience: Duration,
 ) -> Result<Arc<dyn Site>, SiteError> {
+    if let Some(folder) = &settings.folder {
+        let folder = FolderSite::open(folder, limits.max_bytes, stop)?;
+        return Ok(Arc::new(folder));
+    }
     let patience = Patience {
         outage: patience,
         first_wait: FIRST_WAIT,
@@ -77,7 +82,8 @@ pub(super) fn open_with(
     let courier = Courier::new(
         Arc::clone(&shared),
         patience,
-        base.url(),
+        (base.url(), Route::to(base.url())),
+        settings.authorities.as_ref(),
         None,
         "site.base_url",
     )?;
@@ -92,7 +98,7 @@ pub(super) fn open_with(
     };
     let pixels = supply.open()?;
     let folder = match &pixels {
-        PixelSupply::Folder(folder) => Some(folder),
+        PixelSupply::Originals(folder) => Some(folder),
         PixelSupply::Url(_) => None,
     };
     let outside = settings.manifest.is_some() || description.list.paging == Paging::Manifest;
@@ -102,7 +108,7 @@ pub(super) fn open_with(
         base,
         courier,
         shared,
-        token: settings.token.clone(),
+        secrets: Secrets::new(&settings.secrets()),
         credential,
         edge: settings.image_edge,
         entity_tags_mislead: AtomicBool::new(false),
@@ -137,8 +143,8 @@ impl Supply<'_> {
     fn open(&self) -> Result<PixelSupply, SiteError> {
         match &self.settings.pixels {
             PixelSource::Dir(dir) => {
-                let folder = Folder::open(dir, self.limits.max_bytes)?;
-                Ok(PixelSupply::Folder(folder))
+                let folder = Originals::open(dir, self.limits.max_bytes)?;
+                Ok(PixelSupply::Originals(folder))
             }
             PixelSource::Url(text) => {
                 let wrong =
@@ -166,9 +172,19 @@ impl Supply<'_> {
         setting: &'static str,
     ) -> Result<PixelSupply, SiteError> {
         let guard = Guard::new([self.base.url(), home].into_iter());
-        let shared = Arc::clone(self.shared);
-        let courier = Courier::new(shared, self.patience, home, Some(guard.clone()), setting)?;
         let images = self.description.auth.images;
+        let base = self.base.url();
+        // Images of others travel as the machine is set up; they carry no token.
+        let own = home.origin() == base.origin() || (images && self.credential.is_some());
+        let route = if own { Route::to(base) } else { Route::Proxied };
+        let courier = Courier::new(
+            Arc::clone(self.shared),
+            self.patience,
+            (home, route),
+            self.settings.authorities.as_ref(),
+            Some(guard.clone()),
+            setting,
+        )?;
         Ok(PixelSupply::Url(Box::new(UrlPixels {
             courier,
             guard,

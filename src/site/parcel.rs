@@ -1,9 +1,9 @@
 //! Requests and answers, and what all requests to a site share.
 
-use super::Traffic;
 use super::address::shown;
 use super::description::{Credential, Description};
 use super::patience::Target;
+use super::{Hardship, Traffic};
 use crate::archive::PhotoId;
 use crate::pace::Pace;
 use reqwest::header::{HeaderMap, HeaderName};
@@ -11,6 +11,8 @@ use reqwest::{Method, StatusCode};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -22,6 +24,7 @@ pub(super) struct Shared {
     pub(super) reads: AtomicU64,
     pub(super) writes: AtomicU64,
     pub(super) pixels: AtomicU64,
+    hardship: watch::Sender<Option<Hardship>>,
 }
 
 impl Shared {
@@ -32,7 +35,24 @@ impl Shared {
             reads: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             pixels: AtomicU64::new(0),
+            hardship: watch::Sender::new(None),
         }
+    }
+
+    /// The site is waited for.
+    pub(super) fn waits(&self, wait: Duration, why: &str) {
+        let why = why.to_owned();
+        self.hardship.send_replace(Some(Hardship { wait, why }));
+    }
+
+    /// It gave a usable answer.
+    pub(super) fn answered(&self) {
+        self.hardship
+            .send_if_modified(|known| known.take().is_some());
+    }
+
+    pub(super) fn hardship(&self) -> watch::Receiver<Option<Hardship>> {
+        self.hardship.subscribe()
     }
 
     pub(super) fn traffic(&self) -> Traffic {

@@ -240,6 +240,10 @@ fn usable(parcel: &Parcel, status: StatusCode) -> Result<(), SiteError> {
     match status.as_u16() {
         200 | 203 => Ok(()),
         404 | 410 => Err(SiteError::Missing(format!("{text}, no image there"))),
+        401 | 403 if parcel.credential.is_none() => Err(SiteError::Photo(format!(
+            "{text}, no image in the answer; with site.auth.images = true images of the site's \
+             own host are asked for with the token"
+        ))),
         _ => Err(SiteError::Photo(format!("{text}, no image in the answer"))),
     }
 }

@@ -31,7 +31,7 @@ fn preset(preset: Preset) -> Map<String, Value> {
         Preset::WordPress => WORDPRESS,
         Preset::DrupalJsonApi => DRUPAL,
         Preset::Strapi => STRAPI,
-        Preset::Rest => "",
+        Preset::Rest | Preset::Folder => "",
     };
     parse(text)
 }

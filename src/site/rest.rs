@@ -5,11 +5,11 @@ use super::api::Api;
 use super::credentials::Credentials;
 use super::description::Meaning;
 use super::explain::explain;
-use super::folder::Folder;
 use super::lister::Lister;
 use super::listing::Listing;
+use super::originals::Originals;
 use super::pixels::UrlPixels;
-use super::{ChangeSet, Extent, Finding, Site, SiteError, SiteTraits, Traffic, Written};
+use super::{ChangeSet, Extent, Finding, Hardship, Site, SiteError, SiteTraits, Traffic, Written};
 use crate::archive::{Listed, PhotoId, PixelVersion, Pixels, Reading};
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -17,6 +17,7 @@ use reqwest::StatusCode;
 use reqwest::header::IF_MATCH;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::watch;
 
 /// A described site.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(super) enum Ids {
 #[derive(Debug)]
 pub(super) enum PixelSupply {
     Url(Box<UrlPixels>),
-    Folder(Folder),
+    Originals(Originals),
 }
 
 #[async_trait]
@@ -67,7 +68,13 @@ impl Site for RestSite {
                 let ids = listing.stream();
                 ids.map(|item| item.map(Listed::from)).boxed()
             }
-            Ids::Site(lister) => lister.stream(extent),
+            Ids::Site(lister) => {
+                let secrets = self.api.secrets.clone();
+                let items = lister.stream(extent);
+                items
+                    .map(move |item| item.map_err(|error| error.masked(&secrets)))
+                    .boxed()
+            }
         }
     }
 
@@ -87,6 +94,57 @@ impl Site for RestSite {
     }
 
     async fn read(&self, id: &PhotoId) -> Result<Reading, SiteError> {
+        let read = self.read_photo(id).await;
+        read.map_err(|error| error.masked(&self.api.secrets))
+    }
+
+    async fn pixel_version(
+        &self,
+        id: &PhotoId,
+        reading: &Reading,
+    ) -> Result<Option<PixelVersion>, SiteError> {
+        let found = self.version_of(id, reading).await;
+        found.map_err(|error| error.masked(&self.api.secrets))
+    }
+
+    async fn pixels(&self, id: &PhotoId, reading: &Reading) -> Result<Pixels, SiteError> {
+        let fetched = self.fetch_pixels(id, reading).await;
+        fetched.map_err(|error| error.masked(&self.api.secrets))
+    }
+
+    async fn write(
+        &self,
+        id: &PhotoId,
+        change: &ChangeSet,
+        read: &Reading,
+    ) -> Result<Written, SiteError> {
+        let written = self.send_change(id, change, read).await;
+        written.map_err(|error| error.masked(&self.api.secrets))
+    }
+
+    fn cleaned(&self, text: &str) -> String {
+        self.api.description.cleaned(text)
+    }
+
+    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
+        let mut findings = explain(self, photo).await;
+        for finding in &mut findings {
+            finding.text = self.api.secrets.mask(&finding.text).into_owned();
+        }
+        findings
+    }
+
+    fn hardship(&self) -> Option<watch::Receiver<Option<Hardship>>> {
+        Some(self.api.shared.hardship())
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.api.shared.traffic()
+    }
+}
+
+impl RestSite {
+    async fn read_photo(&self, id: &PhotoId) -> Result<Reading, SiteError> {
         let parcel = self.api.reading_parcel(id)?;
         let answer = self.api.courier.exchange(&parcel).await?;
         let meaning = self.api.meaning(&answer);
@@ -98,7 +156,7 @@ impl Site for RestSite {
         Ok(reading)
     }
 
-    async fn pixel_version(
+    async fn version_of(
         &self,
         id: &PhotoId,
         reading: &Reading,
@@ -108,7 +166,7 @@ impl Site for RestSite {
         }
         match &self.pixels {
             PixelSupply::Url(pixels) => pixels.version(id, &self.api.parts(id)?, reading).await,
-            PixelSupply::Folder(folder) => {
+            PixelSupply::Originals(folder) => {
                 let found = self.in_folder(folder, id, |folder, id, parts| {
                     folder.version(id, parts).map(Some)
                 });
@@ -117,9 +175,11 @@ impl Site for RestSite {
         }
     }
 
-    async fn pixels(&self, id: &PhotoId, reading: &Reading) -> Result<Pixels, SiteError> {
+    async fn fetch_pixels(&self, id: &PhotoId, reading: &Reading) -> Result<Pixels, SiteError> {
         let pixels = match &self.pixels {
-            PixelSupply::Folder(folder) => return self.in_folder(folder, id, Folder::fetch).await,
+            PixelSupply::Originals(folder) => {
+                return self.in_folder(folder, id, Originals::fetch).await;
+            }
             PixelSupply::Url(pixels) => pixels,
         };
         let parts = self.api.parts(id)?;
@@ -128,7 +188,7 @@ impl Site for RestSite {
                 if pixels.named_by_site() =>
             {
                 // Addresses that are signed expire while a photo waits.
-                let now = self.read(id).await?;
+                let now = self.read_photo(id).await?;
                 if now.image == reading.image {
                     return Err(error);
                 }
@@ -145,7 +205,7 @@ impl Site for RestSite {
         })
     }
 
-    async fn write(
+    async fn send_change(
         &self,
         id: &PhotoId,
         change: &ChangeSet,
@@ -159,7 +219,7 @@ impl Site for RestSite {
         let mut answer = api.courier.exchange(&parcel).await?;
         let conditional = parcel.headers.contains_key(IF_MATCH);
         if answer.status == StatusCode::PRECONDITION_FAILED && conditional {
-            match self.read(id).await {
+            match self.read_photo(id).await {
                 // Weak tags never match by the rules of HTTP, and compression
                 // on the way changes strong ones. Nothing has changed, and this
                 // look at it is as fresh as the one before a plain write.
@@ -183,30 +243,23 @@ impl Site for RestSite {
             meaning if meaning.is_refusal() => {
                 Err(self.refused_write(&parcel, &answer, meaning).await)
             }
+            // The photo may be gone; or what does not exist is the address.
+            Meaning::Missing if self.read_photo(id).await.is_ok() => {
+                Err(SiteError::Photo(format!(
+                    "{}, although the photo can be read; check site.update.url",
+                    api.failed(&parcel, &answer)
+                )))
+            }
             _ => Err(api.failure(&parcel, &answer)),
         }
     }
 
-    fn cleaned(&self, text: &str) -> String {
-        self.api.description.cleaned(text)
-    }
-
-    async fn explain(&self, photo: Option<PhotoId>) -> Vec<Finding> {
-        explain(self, photo).await
-    }
-
-    fn traffic(&self) -> Traffic {
-        self.api.shared.traffic()
-    }
-}
-
-impl RestSite {
     /// Runs something that reads files where it may block.
     async fn in_folder<T: Send + 'static>(
         &self,
-        folder: &Folder,
+        folder: &Originals,
         id: &PhotoId,
-        task: impl FnOnce(&Folder, &PhotoId, &super::address::IdParts<'_>) -> Result<T, SiteError>
+        task: impl FnOnce(&Originals, &PhotoId, &super::address::IdParts<'_>) -> Result<T, SiteError>
         + Send
         + 'static,
     ) -> Result<T, SiteError> {

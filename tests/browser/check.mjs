@@ -158,7 +158,30 @@ async function large(file) {
 
 /// Captions, titles, albums and ids that try to be something else than text.
 async function hostile(file) {
-  const { context, page, trouble } = await open(file);
+  const { context, page, trouble, requests } = await open(file);
+  const address = page.url();
+  // All of them are looked at, found, pointed at and printed.
+  for (let more = true; more; ) {
+    for (const item of await page.locator("#list > li").all()) {
+      await item.scrollIntoViewIfNeeded();
+      await item.hover({ force: true });
+    }
+    const next = page.locator("#next");
+    more = await next.isEnabled();
+    if (more) await next.click();
+  }
+  await search(page, "window.hacked", "");
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  await page.waitForTimeout(500);
+  assert.equal(page.url().replace(/#.*/, ""), address.replace(/#.*/, ""), "the page stays where it is");
+  const left = requests.filter(([, url]) => new URL(url).host.includes("evil.example"));
+  assert.deepEqual(left, [], "no request leaves");
+  const foreign = "#list :is(script, svg, iframe, meta, base, link, style, form, object, embed, [srcset], [onload], [onfocus], [onmouseover])";
+  assert.equal(await page.locator(foreign).count(), 0, "texts make no elements");
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  await page.goto("about:blank");
+  await page.goto(address);
+  await page.waitForSelector("#list > li");
   assert.equal(await page.evaluate(() => window.hacked), undefined);
   assert.equal(await page.locator("#list").locator("script, svg, iframe, [onerror]").count(), 0);
   for (const link of await page.locator("a[href]").evaluateAll((all) => all.map((a) => a.href))) {

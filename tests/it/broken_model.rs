@@ -1,7 +1,7 @@
 //! As an owner I may choose a model that can't do the job, or that breaks in the
 //! middle of the night: a few calls show it, and no photo pays for it.
 
-use crate::support::{Act, Fail, FakeModel, FakeSite, Reply, When, Workspace};
+use crate::support::{Act, Fail, FakeModel, FakeSite, Reply, Say, When, Workspace};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -85,6 +85,36 @@ fn a_model_that_says_nothing_useful_is_found_out_whatever_it_says() {
         assert!(model.count() <= A_FEW, "{name}: {} calls", model.count());
         unharmed(name, &site, &workspace, &model);
     }
+}
+
+/// Of a model that always says that it is done and never writes a word, on any
+/// wire format.
+#[test]
+fn a_model_that_never_writes_a_word_is_found_out_and_no_photo_is_held_for_it() {
+    for (name, model) in models() {
+        let (site, workspace) = library(&model);
+        model.script(When::chat(), Act::say(Say::Empty));
+        let output = workspace.run(&["run", "--json"]).expect(1).counted();
+        assert_eq!(output.number("/held"), 0, "{name}: {output}");
+        assert_eq!(output.number("/failed"), 0, "{name}: {output}");
+        output.says(&["fake", "test image", "without any text"]);
+        assert!(model.count() <= A_FEW, "{name}: {} calls", model.count());
+        unharmed(name, &site, &workspace, &model);
+    }
+}
+
+/// One photo that a model has nothing to say about is held, paid for once.
+#[test]
+fn a_photo_that_a_model_finds_no_words_for_is_held_and_not_asked_about_again() {
+    let model = FakeModel::openai();
+    let (_site, workspace) = library(&model);
+    model.script(When::chat().nth(1), Act::say(Say::Empty));
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/held"), 1, "{output}");
+    assert_eq!(output.number("/written"), N as u64 - 1, "{output}");
+    let before = model.count();
+    let _ = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(model.count(), before);
 }
 
 #[test]

@@ -289,6 +289,30 @@ fn stopping_altfill_stops_the_program_and_removes_its_photo() {
     ends_with_altfill("1s", &[Signal::SIGINT], 130);
 }
 
+/// Nobody can tidy up when killed; the next run does, and knows what is in use.
+#[test]
+fn the_photo_of_a_killed_run_is_removed_by_the_next_one() {
+    let (site, workspace) = library(SLOW);
+    site.add_many(1);
+    workspace.list(&site);
+    let mut running = altfill(&workspace, &["run"]).spawn();
+    assert!(running.until(|| notes(&workspace, "image").ends_with('\n')));
+    let image = notes(&workspace, "image").trim().to_owned();
+    let _ = running.kill();
+    let photo = std::fs::File::open(&image).expect("what a killed run leaves");
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    photo.set_modified(long_ago).expect("our own file");
+    workspace.write(
+        "model.sh",
+        "#!/bin/sh\necho A red boat lies on the wet sand.\n",
+    );
+    let _ = altfill(&workspace, &["run"]).run().expect(0);
+    nothing_is_left(&workspace);
+    let processes = notes(&workspace, "grandchild");
+    let process = nix::unistd::Pid::from_raw(processes.trim().parse().expect("a number"));
+    let _ = nix::sys::signal::kill(process, Signal::SIGKILL);
+}
+
 #[test]
 fn a_second_signal_stops_the_program_at_once() {
     ends_with_altfill("30s", &[Signal::SIGTERM, Signal::SIGTERM], 143);

@@ -263,6 +263,7 @@ fn the_five_photos_measure_what_the_table_says() {
     let limits = PhotoLimits {
         max_bytes: 64_000_000,
         max_pixels: 100_000_000,
+        max_memory: 200_000_000,
     };
     for (name, original, sent) in PHOTOS {
         let file = std::fs::read(format!("{folder}/{name}.jpg")).expect("a photo of the set");

@@ -11,9 +11,10 @@
 use crate::protocol::{
     CAPTION, Means, Place, Row, are_lived_with, are_understood, row, stop_a_run,
 };
-use crate::support::{FakeModel, FakeSite, OutputCap, Workspace};
+use crate::support::{Act, Call, FakeModel, FakeSite, OutputCap, Reply, When, Workspace};
 use Means::{Cut, Later, Money, Photo, Refused, Says, Settings, Wait};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn dialect() -> Value {
     json!({"dialect": "openai", "model": "gpt-4o"})
@@ -348,4 +349,43 @@ fn a_large_photo_is_sent_small_and_with_the_detail_of_the_entry() {
     assert_eq!((facts.width, facts.height), (1024, 768));
     let part = &call.body["messages"][1]["content"][0];
     assert_eq!(part["image_url"]["detail"], "low", "{}", call.body);
+}
+
+/// OpenAI's 503 "Slow Down": back to a lower rate, and no faster than that for a
+/// quarter of an hour, whatever succeeds in the meantime.
+#[test]
+fn slow_down_lowers_the_rate_and_keeps_it_low() {
+    let model = FakeModel::openai();
+    let site = FakeSite::with_photos(120);
+    let mut workspace = Workspace::album(&site, &model);
+    workspace.set("run.concurrency", 16);
+    model.latency(Duration::from_millis(400));
+    let slow = json!({"error": {"message": "Slow Down", "type": "server_error"}});
+    model.script(
+        When::chat().nth(40),
+        Act::reply(Reply::json(503, &slow).with("retry-after", "1")),
+    );
+    let _ = workspace.run(&["run", "--json"]).expect(0).counted();
+    let calls = model.calls();
+    let refused = calls.iter().find(|call| call.status == Some(503));
+    let refused = refused.expect("a refusal").ended;
+    let most = |calls: &[&Call]| {
+        let in_flight = |at| {
+            calls
+                .iter()
+                .filter(move |c| c.started <= at && c.ended > Some(at))
+        };
+        calls
+            .iter()
+            .map(|call| in_flight(call.started).count())
+            .max()
+    };
+    let before: Vec<&Call> = calls.iter().filter(|c| Some(c.started) < refused).collect();
+    let after: Vec<&Call> = calls.iter().filter(|c| Some(c.started) > refused).collect();
+    assert!(most(&before) > Some(8), "{:?}", most(&before));
+    assert!(
+        after.len() > 50 && most(&after) <= Some(8),
+        "{:?}",
+        most(&after)
+    );
 }

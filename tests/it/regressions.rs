@@ -62,6 +62,9 @@ fn a_photo_that_vanishes_after_our_write_and_comes_back_is_still_ours() {
 #[test]
 fn a_write_that_lands_after_its_sender_was_killed_is_ours() {
     let (site, model, mut workspace, photo) = story();
+    let others: Vec<String> = site.ids().into_iter().filter(|id| *id != photo).collect();
+    // First texts go one at a time; here a site is known to take them.
+    let _ = workspace.run(&["run", "--id", &others[0]]).expect(0);
     site.script(
         When::patch().photo(&photo).times(1),
         Act::late(Duration::from_millis(1500)),
@@ -76,7 +79,6 @@ fn a_write_that_lands_after_its_sender_was_killed_is_ours() {
     }));
     running.kill();
     // This run finds the photo without its text, and doesn't write it either.
-    let others: Vec<String> = site.ids().into_iter().filter(|id| *id != photo).collect();
     let _ = workspace
         .run(&["run", "--id", &others[0], "--json"])
         .expect(0)

@@ -6,6 +6,31 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// A text that tries to be a script, and a formula.
+/// Ways in which a text becomes something else in a page. Each sets
+/// `window.hacked`, or asks a server at evil.example for something.
+const PAYLOADS: [&str; 20] = [
+    "<!--<script>window.hacked=2</script>",
+    "<!--<script>",
+    "]]><script>window.hacked=3</script>",
+    "<svg onload=window.hacked=4>",
+    "<iframe src=//evil.example></iframe>",
+    "<meta http-equiv=refresh content='0;url=http://evil.example/'>",
+    "<base href=http://evil.example/>",
+    "<link rel=stylesheet href=http://evil.example/x.css>",
+    "<style>@import 'http://evil.example/y.css'</style>",
+    "<form action=http://evil.example/><input autofocus onfocus=window.hacked=5></form>",
+    "\" onmouseover=\"window.hacked=6\" x=\"",
+    "' autofocus onfocus='window.hacked=7",
+    "javascript:window.hacked=8",
+    "data:text/html,<script>window.hacked=9</script>",
+    "${window.hacked=10}",
+    "{{constructor.constructor('window.hacked=11')()}}",
+    "\\u003cscript>window.hacked=12\\u003c/script>",
+    "\\\"};window.hacked=13;//",
+    "&lt;script&gt;window.hacked=14&lt;/script&gt;",
+    "<img src=http://evil.example/p.png srcset='http://evil.example/q.png 2x'>",
+];
+
 const HOSTILE: &str = "</script><script>window.hacked=1</script><img src=x onerror=alert(1)>";
 
 /// An archive with a photo of every kind: three that get a text, a person's, one
@@ -382,6 +407,15 @@ fn hostile_texts_stay_texts_in_every_form() {
             .alt("-1+1")
             .verified(1),
     );
+    for (number, payload) in PAYLOADS.into_iter().enumerate() {
+        let photo = FakePhoto::new(payload).alt(payload).verified(1);
+        site.add(&format!("b/{number:02}"), photo);
+        let photo = FakePhoto::new("As an album's name").alt("x").verified(1);
+        site.add(
+            &format!("{}/{number}", payload.replace('/', "\u{2215}")),
+            photo,
+        );
+    }
     let workspace = Workspace::album(&site, &model);
     let _ = workspace.run(&["run", "--json"]).expect(0);
     let path = workspace.path("hostile.html");

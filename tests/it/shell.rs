@@ -1,7 +1,7 @@
 //! As someone at a shell I find my way: examples in every help, completions,
 //! manual pages, and lines that fit.
 
-use crate::support::{Program, Workspace};
+use crate::support::{Program, Terminal, Workspace, there_is};
 use std::process::Command;
 
 /// Every command, as the program lists them itself.
@@ -43,35 +43,54 @@ fn every_help_fits_and_has_an_example() {
 }
 
 #[test]
-fn completions_are_taken_by_the_shells_that_are_there() {
+fn the_tab_key_completes_in_real_shells() {
     let workspace = Workspace::empty();
-    for (shell, check) in [
-        ("bash", "source ./script && complete -p altfill"),
+    for (shell, args, prepare) in [
+        (
+            "bash",
+            &["--norc", "--noprofile", "-i"][..],
+            "source ./script",
+        ),
         (
             "zsh",
-            "autoload -U compinit && compinit -u && source ./script && whence _altfill",
+            &["-f", "-i"][..],
+            "autoload -U compinit && compinit -u -D && source ./script && compdef _altfill altfill",
         ),
-        ("fish", "source ./script; complete -C 'altfill rep'"),
     ] {
         let script = Program::new(workspace.directory()).args(&["completions", shell]);
-        let script = script.run().expect(0).stdout;
-        assert!(
-            script.contains("altfill") && script.contains("history"),
-            "{shell}"
-        );
-        workspace.write("script", script);
-        let ran = Command::new(shell)
-            .args(["-c", check])
-            .current_dir(workspace.directory())
-            .env("HOME", workspace.directory())
-            .output();
-        // A shell that is not installed can't be asked.
-        if let Ok(ran) = ran {
+        workspace.write("script", script.run().expect(0).stdout);
+        if !there_is(shell, shell) {
+            continue;
+        }
+        for (typed, completed) in [
+            ("altfill hist", "altfill history"),
+            ("altfill run --metr", "altfill run --metrics-file"),
+            ("altfill completions fi", "altfill completions fish"),
+        ] {
+            let mut terminal = Terminal::of(Command::new(shell), workspace.directory(), args, &[]);
+            // What is typed is echoed, and must not look like the answer.
+            terminal.type_in(&format!("{prepare} && echo rea''dy\r"));
+            terminal.shows("ready\r\n");
+            terminal.type_in(&format!("{typed}\t"));
+            terminal.shows(completed);
+        }
+    }
+    let script = Program::new(workspace.directory()).args(&["completions", "fish"]);
+    workspace.write("script", script.run().expect(0).stdout);
+    if there_is("fish", "fish") {
+        for (typed, completed) in [
+            ("altfill hist", "history"),
+            ("altfill run --metr", "--metrics-file"),
+        ] {
+            let ran = Command::new("fish")
+                .args(["-c", &format!("source ./script; complete -C '{typed}'")])
+                .current_dir(workspace.directory())
+                .env("HOME", workspace.directory())
+                .output()
+                .expect("fish runs");
             let said = String::from_utf8_lossy(&ran.stdout);
-            assert!(
-                ran.status.success() && said.contains("altfill") || said.contains("report"),
-                "{shell}: {ran:?}"
-            );
+            let first = said.split_whitespace().next();
+            assert_eq!(first, Some(completed), "{ran:?}");
         }
     }
 }
@@ -90,6 +109,27 @@ fn there_is_a_manual_page_for_every_command() {
         );
     }
     assert!(workspace.path("pages/man1/altfill.1").exists());
+    if there_is("man", "man-db") {
+        for page in std::fs::read_dir(workspace.path("pages/man1")).expect("pages") {
+            let page = page.expect("a page").path();
+            let shown = Command::new("man")
+                .args(["--warnings", "-l"])
+                .arg(&page)
+                .env("MANWIDTH", "80")
+                .env("MANPAGER", "cat")
+                .env("LC_ALL", "C.UTF-8")
+                .output()
+                .expect("man runs");
+            let text = String::from_utf8_lossy(&shown.stdout);
+            assert!(
+                shown.status.success() && shown.stderr.is_empty(),
+                "{page:?}: {shown:?}"
+            );
+            assert!(text.contains("NAME") && text.contains("altfill"), "{text}");
+            let widest = text.lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(80), "{page:?}: {text}");
+        }
+    }
     workspace.write("file", "x");
     let wrong = Program::new(workspace.directory()).args(&["man", "file/man1"]);
     wrong.run().expect(2).says(&["can't be written"]);

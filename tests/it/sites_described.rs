@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const MINE: &str = "Grandmother in her garden, laughing";
 
-fn workspace(cms: &FakeCms, model: &FakeModel, preset: &str) -> Workspace {
+pub(crate) fn workspace(cms: &FakeCms, model: &FakeModel, preset: &str) -> Workspace {
     let mut workspace = Workspace::empty();
     workspace.add_model("fake", model);
     workspace.set("model", "fake");
@@ -222,7 +222,7 @@ fn a_strapi_library_is_served_through_its_preset() {
 
 /// A CMS that nobody has heard of: bearer token, `page` and `limit`, nested
 /// fields, `PATCH /items/{id}`.
-fn unheard_of(call: &Call<'_>, database: &mut Value) -> Reply {
+pub(crate) fn unheard_of(call: &Call<'_>, database: &mut Value) -> Reply {
     if call.after("GET /img/").is_some() {
         return image();
     }
@@ -259,7 +259,7 @@ fn unheard_of(call: &Call<'_>, database: &mut Value) -> Reply {
 }
 
 /// The description of it, as somebody would write it.
-const UNHEARD_OF: &str = r#"
+pub(crate) const UNHEARD_OF: &str = r#"
 [auth]
 scheme = "bearer"
 [list]
@@ -289,7 +289,7 @@ message = "/problem/text"
 present = "/problem"
 "#;
 
-fn items(n: usize) -> Value {
+pub(crate) fn items(n: usize) -> Value {
     (0..n)
         .map(|n| {
             json!({"key": format!("k {n}/ä"), "file": {"href": format!("img/{n}.jpg")},
@@ -298,7 +298,7 @@ fn items(n: usize) -> Value {
         .collect()
 }
 
-fn describe(workspace: &mut Workspace, description: &str) {
+pub(crate) fn describe(workspace: &mut Workspace, description: &str) {
     let table: toml::Table = description.parse().expect("a description is TOML");
     for (key, value) in table {
         workspace.set(&format!("site.{key}"), value);

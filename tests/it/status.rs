@@ -84,3 +84,47 @@ fn a_decision_moves_a_draft_from_those_held_to_those_written_next() {
     let run = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!((run.number("/written"), run.number("/model_calls")), (1, 0));
 }
+
+#[test]
+fn spending_is_told_by_month_and_what_runs_at_home_costs_nothing() {
+    let (site, model) = (FakeSite::with_photos(6), FakeModel::openai());
+    let mut workspace = Workspace::album(&site, &model);
+    let _ = workspace.run(&["run", "--json"]).expect(0);
+    // A call in each of six months, the first in 2026-01.
+    let state = rusqlite::Connection::open(workspace.path("state/altfill.db")).expect("ours");
+    state
+        .execute(
+            "UPDATE calls SET sent_at = strftime('%s', '2025-12-15', '+' || id || ' months') * 1000",
+            [],
+        )
+        .expect("an ordinary table");
+    drop(state);
+    let spent = |text: &str| {
+        let (_, spent) = text
+            .split_once("Spent, by month (UTC):\n")
+            .expect("spending");
+        let lines = spent
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.collect::<Vec<_>>()
+    };
+    let text = workspace.run(&["status"]).expect(0).stdout;
+    let month = |month: u8, cost: &str| format!("2026-{month:02} fake 1 calls {cost}");
+    let mut told: Vec<String> = [6, 5, 4].map(|number| month(number, "$0.00")).to_vec();
+    told.push("3 months before that: altfill status --json".to_owned());
+    assert_eq!(spent(&text), told, "{text}");
+    let status = workspace.run(&["status", "--json"]).expect(0).json();
+    let all = status["spent"].as_array().expect("a list");
+    assert_eq!(all.len(), 6, "{status}");
+    for row in all {
+        assert_eq!(
+            (&row["cost_usd"], &row["calls_without_price"]),
+            (&json!(0.0), &json!(0))
+        );
+    }
+    // In the cloud, what nobody knows is said.
+    workspace.set_model("fake", "deployment", json!("cloud"));
+    let text = workspace.run(&["status"]).expect(0).stdout;
+    assert_eq!(spent(&text)[0], month(6, "no price*"), "{text}");
+    assert!(text.contains("* not in the sum: 3 calls"), "{text}");
+}

@@ -160,7 +160,14 @@ fn an_undo_of_a_backfill_empties_the_texts_and_the_marks_again() {
     let asked = workspace.run(&["undo", &run]);
     assert_ne!(asked.code, Some(0), "{asked}");
     assert_eq!(site.writes().len(), 6);
-    let _ = workspace.run(&["undo", &run, "--yes"]).expect(0);
+    let unmarked =
+        |record: &&serde_json::Map<String, serde_json::Value>| !record.contains_key("verified");
+    let unmarked = before.iter().filter(unmarked).count();
+    let undone = workspace.run(&["undo", &run, "--yes"]).expect(0);
+    assert!(unmarked > 0);
+    undone.says(&[&format!(
+        "{unmarked} photos had no mark before that run and have one now"
+    )]);
     for (id, record) in site.ids().iter().zip(before) {
         assert_eq!(site.alt(id), "");
         // A missing mark can't be brought back, but it must not say "person".

@@ -14,22 +14,27 @@
 )]
 
 mod album;
+pub(crate) mod bombs;
 pub(crate) mod cms;
+pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod library;
 pub(crate) mod model;
 pub(crate) mod photos;
 pub(crate) mod program;
+pub(crate) mod receiver;
 pub(crate) mod script;
 pub(crate) mod site;
 pub(crate) mod terminal;
 pub(crate) mod wordpress;
 pub(crate) mod workspace;
 
+pub(crate) use folder::Folder;
 pub(crate) use http::{Delivery, Reply, Request};
 pub(crate) use library::{FakePhoto, Library};
 pub(crate) use model::{Call, FakeModel, Limit, OutputCap};
-pub(crate) use program::{Output, Program, Running};
+pub(crate) use program::{Output, Program, Running, there_is};
+pub(crate) use receiver::Receiver;
 pub(crate) use script::{Act, Fail, Place, Say, When};
 pub(crate) use site::{Author, Cleaning, FakeSite, PatchReply, SiteRequest, SiteWrite};
 pub(crate) use terminal::Terminal;

@@ -159,6 +159,14 @@ impl Program {
         self
     }
 
+    /// Runs it as another account, which only root can do.
+    #[must_use]
+    pub(crate) fn user(mut self, user: u32) -> Self {
+        std::os::unix::process::CommandExt::uid(&mut self.command, user);
+        std::os::unix::process::CommandExt::gid(&mut self.command, user);
+        self
+    }
+
     /// Removes a variable.
     #[must_use]
     pub(crate) fn without_env(mut self, name: &str) -> Self {
@@ -328,4 +336,22 @@ impl Drop for Running {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Whether another program is there. On a machine of one's own its absence is
+/// said, past the capture of the test's output; in CI it is a failure.
+pub(crate) fn there_is(program: &str, package: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output();
+    let found = found.expect("a shell").status.success();
+    if !found {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{program} (package {package}) is needed"
+        );
+        let said = format!("NOT CHECKED: there is no {program} (package {package})\n");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
+    }
+    found
 }

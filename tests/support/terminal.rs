@@ -26,6 +26,16 @@ impl Terminal {
         args: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
+        Self::of(Command::new(binary()), directory, args, variables)
+    }
+
+    /// The same for any program, such as a shell.
+    pub(crate) fn of(
+        mut command: Command,
+        directory: &std::path::Path,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let size = Winsize {
             ws_row: 24,
             ws_col: 80,
@@ -34,7 +44,6 @@ impl Terminal {
         };
         let pty = openpty(&size, None).expect("a pseudo-terminal can be opened");
         let seat = || pty.slave.try_clone().expect("a descriptor can be doubled");
-        let mut command = Command::new(binary());
         command
             .args(args)
             .env_clear()

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 const LIMITS: Limits = Limits {
     max_bytes: 64 << 20,
     max_pixels: 100_000_000,
+    max_memory: 200_000_000,
 };
 
 fn prepared(bytes: &[u8], long_edge: u32) -> Jpeg {
@@ -579,6 +580,7 @@ fn the_real_photos_come_out_small_and_whole() {
 const SMALL: Limits = Limits {
     max_bytes: 1 << 20,
     max_pixels: 200_000,
+    max_memory: 32_000_000,
 };
 
 proptest! {

@@ -73,6 +73,14 @@ pub(super) enum Unfit {
     NotAPhoto(String),
     /// It is one, but its alt text is not a text.
     BadAlt(String),
+    /// No alt text was found, and yet there is one in the place that an update
+    /// would write to: the description looks in the wrong place.
+    TextElsewhere {
+        /// Where.
+        place: String,
+        /// The text.
+        text: String,
+    },
 }
 
 /// What an update says.
@@ -146,18 +154,25 @@ impl Description {
                 pointers.join(", ")
             )));
         }
+        let alt = self.alt(item)?;
+        if alt.as_deref().is_none_or(|text| text.trim().is_empty())
+            && let Some((place, text)) = self.overlooked(item)
+        {
+            return Err(Unfit::TextElsewhere { place, text });
+        }
         let fields = &self.fields;
         let echo = self.echoed.iter().filter_map(|pointer| {
             let value = pointer.find(item)?.clone();
             Some((pointer.as_str().to_owned(), value))
         });
         Ok(Reading {
-            alt: self.alt(item)?,
+            alt,
             tag: self.tag.as_ref().and_then(|tag| tag.read(item)),
             marking: self.marking(item),
             title: fields.title.text(item, id),
             caption: fields.caption.text(item, id),
             album: fields.album.text(item, id),
+            place: None,
             image: self
                 .image
                 .as_ref()
@@ -174,10 +189,12 @@ impl Description {
         &self.echoed
     }
 
-    /// Whether an item is an image, by its MIME type; one that doesn't say is.
-    pub(super) fn is_image(&self, item: &Value) -> bool {
-        let kind = self.fields.mime.text(item);
-        kind.is_none_or(|kind| kind.trim().to_ascii_lowercase().starts_with("image"))
+    /// What an item is that is no image, by its MIME type; one that doesn't say
+    /// is an image.
+    pub(super) fn other_kind(&self, item: &Value) -> Option<String> {
+        let kind = self.fields.mime.text(item)?;
+        let kind = kind.trim();
+        (!kind.to_ascii_lowercase().starts_with("image")).then(|| kind.to_owned())
     }
 
     /// The body of an update; `None` where nothing is to be said.
@@ -231,6 +248,18 @@ impl Description {
                 kind_of(other)
             ))),
         }
+    }
+
+    /// A text where an update would put ours. The body of an update often lies
+    /// deeper than the item does (`data`, `fileInfo`), so its last steps count too.
+    fn overlooked(&self, item: &Value) -> Option<(String, String)> {
+        let body = self.update.request.body.as_ref()?;
+        body::places(body, "alt").iter().find_map(|place| {
+            let mut steps = place.match_indices('/').map(|(at, _)| &place[at..]);
+            let (place, value) = steps.find_map(|step| Some((step, item.pointer(step)?)))?;
+            let text = value.as_str().filter(|text| !text.trim().is_empty())?;
+            Some((place.to_owned(), text.to_owned()))
+        })
     }
 
     /// Pointers of which a photo has at least one.

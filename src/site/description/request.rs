@@ -64,6 +64,13 @@ impl Request {
         for (name, template) in &keys.headers.0 {
             let checked = template.check(known);
             checked.map_err(|why| format!("headers.{name}: {why}"))?;
+            let literal = template.render(Encoding::Plain, |_| None::<&str>);
+            let value = HeaderValue::from_str(&literal);
+            value.map_err(|_| format!("headers.{name} holds what no header can carry"))?;
+        }
+        if let Some(kind) = &keys.content_type {
+            let value = HeaderValue::from_str(kind);
+            value.map_err(|_| "content_type holds what no header can carry".to_owned())?;
         }
         Ok(Self {
             method: keys.method.unwrap_or(usual),
@@ -153,7 +160,10 @@ impl TryFrom<std::collections::BTreeMap<String, String>> for Headers {
     fn try_from(raw: std::collections::BTreeMap<String, String>) -> Result<Self, String> {
         let entry = |(name, value): (String, String)| {
             let header = HeaderName::try_from(&name);
-            let header = header.map_err(|_| format!("\"{name}\" is no name of a header"))?;
+            let header = header.map_err(|_| {
+                let shown: String = name.escape_debug().take(24).collect();
+                format!("\"{shown}\" is no name of a header")
+            })?;
             Ok((header, Template::try_from(value)?))
         };
         raw.into_iter()

@@ -169,7 +169,7 @@ async fn what_is_no_api_is_said_to_be_what_it_is() {
         ),
         (
             answer(200, vec![b' '; 8 * 1024 * 1024 + 1]),
-            "more than 8388608 bytes",
+            "more than 2097152 bytes",
         ),
     ] {
         let reply = Mutex::new(Some(reply));

@@ -3,6 +3,7 @@
 
 mod api;
 mod credentials;
+mod origins;
 mod outages;
 mod pixels;
 
@@ -233,6 +234,7 @@ fn settings(base_url: &Url) -> SiteSettings {
         user: None,
         token: Some(TOKEN.to_owned().into()),
         token_from: None,
+        authorities: None,
         manifest: Some(Manifest::Ids(vec![id("a/1")])),
         pixels: PixelSource::Url("/files/{album}/{name}.jpg".to_owned()),
         thumbnail: None,
@@ -243,6 +245,7 @@ fn settings(base_url: &Url) -> SiteSettings {
         sweep: Duration::ZERO,
         image_edge: 1024,
         timeout: Duration::from_secs(5),
+        folder: None,
     }
 }
 
@@ -264,6 +267,7 @@ const IMPATIENT: Patience = Patience {
 const LIMITS: PhotoLimits = PhotoLimits {
     max_bytes: 1000,
     max_pixels: 1000,
+    max_memory: 10_000_000,
 };
 
 fn open(settings: &SiteSettings) -> RestSite {

@@ -1,8 +1,10 @@
-//! Originals in a folder, `{dir}/{album}/{name}.jpg`: finding one, its version,
-//! and the walk that lists them all. Nothing outside the folder is ever opened.
+//! Originals of a site behind HTTP in a folder, `{dir}/{album}/{name}.jpg`: finding
+//! one, its version, and the walk that lists them all. Nothing outside the folder is
+//! ever opened. A folder that is a site of its own is in [`super::folder`].
 
 use super::SiteError;
 use super::address::{IdParts, IdShape};
+use super::walk::{self, EXTENSIONS, preference, version};
 use crate::archive::{PhotoId, PixelVersion, Pixels};
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -10,17 +12,11 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Component, Path, PathBuf};
-use std::time::UNIX_EPOCH;
-use walkdir::{DirEntry, WalkDir};
-
-/// File name extensions of images, the preferred one first.
-const EXTENSIONS: [&str; 10] = [
-    "jpg", "jpeg", "png", "gif", "webp", "tif", "tiff", "bmp", "heic", "avif",
-];
+use walkdir::DirEntry;
 
 /// A folder of originals.
 #[derive(Clone, Debug)]
-pub(super) struct Folder {
+pub(super) struct Originals {
     /// As the settings name it, for messages.
     named: PathBuf,
     /// Without links and dots.
@@ -28,7 +24,7 @@ pub(super) struct Folder {
     max_bytes: u64,
 }
 
-impl Folder {
+impl Originals {
     pub(super) fn open(dir: &Path, max_bytes: u64) -> Result<Self, SiteError> {
         let settings = |why: String| {
             SiteError::Settings(format!(
@@ -163,12 +159,7 @@ impl Folder {
         let mut seen = Seen::default();
         let mut elsewhere = 0_u64;
         let depth = shape.parts();
-        let entries = WalkDir::new(&self.root)
-            .min_depth(1)
-            .max_depth(depth + 1)
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
+        let entries = walk::entries(&self.root, depth + 1, |_| true);
         for entry in entries {
             let item = match entry {
                 Ok(entry) if !entry.file_type().is_file() || preference(entry.path()).is_none() => {
@@ -239,28 +230,6 @@ impl Seen {
     }
 }
 
-fn is_hidden(entry: &DirEntry) -> bool {
-    entry.file_name().as_encoded_bytes().starts_with(b".")
-}
-
-/// The place of a file's extension in the list of known ones.
-fn preference(path: &Path) -> Option<usize> {
-    let extension = path.extension()?;
-    EXTENSIONS
-        .iter()
-        .position(|known| extension.eq_ignore_ascii_case(known))
-}
-
-fn version(metadata: &Metadata) -> PixelVersion {
-    let modified = metadata.modified().map_or(0, |time| {
-        time.duration_since(UNIX_EPOCH).map_or_else(
-            |before| -(before.duration().as_nanos() as i128),
-            |after| after.as_nanos() as i128,
-        )
-    });
-    PixelVersion::new(format!("file:{}-{modified}", metadata.len()))
-}
-
 fn unreadable(id: &PhotoId, path: &Path, error: &io::Error) -> SiteError {
     SiteError::Photo(format!("{id}: {} can't be read: {error}", path.display()))
 }
@@ -283,8 +252,8 @@ mod tests {
         fs::write(path, bytes).unwrap();
     }
 
-    fn open(dir: &TempDir) -> Folder {
-        Folder::open(dir.path(), MAX).unwrap()
+    fn open(dir: &TempDir) -> Originals {
+        Originals::open(dir.path(), MAX).unwrap()
     }
 
     fn fetch(dir: &TempDir, id: &str) -> Result<Pixels, SiteError> {
@@ -413,7 +382,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         put(&dir, "file", b"");
         for path in ["none", "file"] {
-            let error = Folder::open(&dir.path().join(path), MAX).unwrap_err();
+            let error = Originals::open(&dir.path().join(path), MAX).unwrap_err();
             assert!(
                 matches!(&error, SiteError::Settings(text) if text.contains(path)),
                 "{error}"

@@ -15,7 +15,7 @@ fn dangerous(text: &str) -> bool {
 }
 
 /// The text as a cell that stays text.
-pub(super) fn neutral(text: &str) -> String {
+pub fn neutral(text: &str) -> String {
     if dangerous(text) {
         format!("'{text}")
     } else {
@@ -24,7 +24,7 @@ pub(super) fn neutral(text: &str) -> String {
 }
 
 /// The inverse of [`neutral`].
-pub(super) fn original(cell: &str) -> &str {
+pub fn original(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if dangerous(rest) => rest,
         _ => cell,

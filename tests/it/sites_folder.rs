@@ -1,0 +1,711 @@
+//! As the owner of a folder of photos I let altfill write alt text into sidecars
+//! beside them, as safely as on any site. (The one file with all texts has its own
+//! stories in `sites_folder_texts`.)
+
+use crate::support::folder::{alt_text, exiftool, has_exiftool, packet, with_packet};
+use crate::support::photos::{Metadata, photo};
+use crate::support::{FakeModel, Folder, Workspace};
+use serde_json::json;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+use std::time::Duration;
+
+const N: usize = 9;
+const MINE: &str = "Anna and the belfry &amp; a dog";
+
+fn written(folder: &Folder) -> usize {
+    folder
+        .files()
+        .keys()
+        .filter(|name| is_sidecar(name))
+        .count()
+}
+
+fn is_sidecar(name: &str) -> bool {
+    std::path::Path::new(name).extension() == Some("xmp".as_ref())
+}
+
+/// Other programs' sidecars, of every kind that is at hand.
+fn foreign(folder: &Folder) {
+    let ids = Folder::ids(N);
+    folder.write(&format!("{}.xmp", ids[0]), packet(None).as_bytes());
+    let windows = packet(None).replace('\n', "\r\n");
+    folder.write(
+        &ids[1].replace(".jpg", ".xmp"),
+        format!("\u{feff}{windows}").as_bytes(),
+    );
+    let darktable = packet(None)
+        .replace("Adobe XMP Core 7.0-c000", "XMP Core 4.4.0-Exiv2")
+        .replace(
+            "xmp:Rating=\"4\"",
+            "xmp:Rating=\"4\"\n   xmlns:darktable=\"http://darktable.sf.net/\"\n   \
+             darktable:history_end=\"1\"",
+        )
+        .replace(
+            "  </rdf:Description>",
+            "   <darktable:history>\n    <rdf:Seq>\n     <rdf:li\n      darktable:num=\"0\"\n      \
+             darktable:operation=\"flip\"\n      darktable:params=\"ffffffff\"/>\n    \
+             </rdf:Seq>\n   </darktable:history>\n  </rdf:Description>",
+        );
+    folder.write(
+        &format!("{}.xmp", ids[2]),
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{darktable}").as_bytes(),
+    );
+    let attributes = "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org\
+                      /1999/02/22-rdf-syntax-ns#\"><rdf:Description rdf:about=\"uuid:1\" \
+                      xmlns:d=\"http://www.digikam.org/ns/1.0/\" d:PickLabel=\"2\"/></rdf:RDF>\
+                      </x:xmpmeta>";
+    folder.write(&format!("{}.xmp", ids[3]), attributes.as_bytes());
+    if has_exiftool() {
+        let made = Command::new("exiftool")
+            .args([
+                "-q",
+                "-XMP:Title=A title",
+                "-XMP:Subject=one",
+                "-Rating=2",
+                "-o",
+            ])
+            .arg(folder.path(&ids[4].replace(".jpg", ".xmp")))
+            .status();
+        assert!(made.expect("exiftool runs").success());
+    }
+}
+
+#[test]
+fn a_short_settings_file_is_all_it_takes() {
+    let model = FakeModel::openai();
+    let folder = Folder::with_photos(&model, N);
+    let settings = "model = \"fake\"\nstate = \"state/altfill.db\"\n[site]\npreset = \
+                    \"folder\"\ndir = \"photos\"\n";
+    folder.workspace.write("pipeline.toml", settings);
+    let before = folder.files();
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/written"), N as u64);
+    for id in Folder::ids(N) {
+        let alt = folder.alt(&format!("{id}.xmp")).expect("a sidecar");
+        assert!(model.captions().contains(&alt), "{id}: {alt}");
+        assert_eq!(
+            before[&id],
+            folder.files()[&id],
+            "the photo itself is as it was"
+        );
+    }
+    let prompt = &model.calls()[0].prompt;
+    assert!(prompt.contains("2019/Brügge") || prompt.contains("coast") || prompt.contains("city"));
+    if has_exiftool() {
+        let found = exiftool(
+            &["-validate", "-warning", "-error", "-a"],
+            folder.workspace.directory(),
+        );
+        assert_eq!(found.matches(": OK").count(), N, "{found}");
+    }
+    let (calls, times) = (model.count(), folder.times());
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/up_to_date"), N as u64);
+    assert_eq!(output.number("/written"), 0);
+    assert_eq!((model.count(), folder.times()), (calls, times));
+}
+
+#[test]
+fn a_night_in_which_nothing_changed_opens_no_photo() {
+    let model = FakeModel::openai();
+    let mut folder = Folder::with_photos(&model, N);
+    folder.workspace.unset("site.recheck");
+    let _ = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    // Longer ago than any clock is wrong.
+    let sidecar = format!("{}.xmp", Folder::ids(N)[0]);
+    let old = std::time::SystemTime::now() - Duration::from_secs(86_400);
+    for name in folder.files().keys() {
+        let file = std::fs::File::options().write(true).open(folder.path(name));
+        file.expect("our own file")
+            .set_modified(old)
+            .expect("a time can be set");
+    }
+    let tomorrow = "UPDATE sites SET listing_mark = listing_mark + 600000000000";
+    let state = rusqlite::Connection::open(folder.workspace.path("state/altfill.db"));
+    let state = state.expect("the state is an ordinary SQLite file");
+    assert_eq!(
+        state.execute(tomorrow, []).expect("a mark in nanoseconds"),
+        1
+    );
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/up_to_date"), N as u64);
+    assert_eq!(output.number("/site_reads"), 0, "{output}");
+    // A person's edit and a new photo are seen the next night all the same.
+    let state = rusqlite::Connection::open(folder.workspace.path("state/altfill.db"));
+    let today = "UPDATE sites SET listing_mark = listing_mark - 1200000000000";
+    state
+        .expect("as before")
+        .execute(today, [])
+        .expect("as before");
+    let alt = alt_text(&folder.read(&sidecar));
+    folder.write(
+        &sidecar,
+        folder.read(&sidecar).replace(&alt, "Rex.").as_bytes(),
+    );
+    folder.add("coast/new.jpg", 77);
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/person"), 1, "{output}");
+    assert_eq!(output.number("/written"), 1, "{output}");
+}
+
+#[test]
+fn what_people_wrote_stays_wherever_it_stands() {
+    let model = FakeModel::openai();
+    let folder = Folder::new(&model);
+    let jpeg = photo(1, 160, 120, Metadata::None);
+    folder.add("full.jpg", 1);
+    folder.write("full.jpg.xmp", packet(Some(MINE)).as_bytes());
+    folder.add("short.jpg", 2);
+    folder.write("short.xmp", packet(Some(MINE)).as_bytes());
+    folder.write("inside.jpg", &with_packet(&jpeg, &packet(Some(MINE))));
+    folder.add("german.jpg", 3);
+    let german = packet(Some(MINE)).replace(
+        "</rdf:li>\n    </rdf:Alt>\n   </Iptc4",
+        "</rdf:li>\n     \
+                 <rdf:li xml:lang=\"de\">Anna und der Turm</rdf:li>\n    </rdf:Alt>\n   </Iptc4",
+    );
+    folder.write("german.jpg.xmp", german.as_bytes());
+    let before = folder.files();
+    for command in ["run", "upgrade"] {
+        let output = folder
+            .workspace
+            .run(&[command, "--json"])
+            .expect(0)
+            .counted();
+        assert_eq!(output.number("/skipped/person"), 4, "{output}");
+    }
+    assert_eq!((folder.files(), model.count()), (before, 0));
+    // Asked by name, it goes; and comes back.
+    let before = folder.files();
+    for (id, sidecar) in [("inside.jpg", "inside.jpg.xmp"), ("short.jpg", "short.xmp")] {
+        let fix = ["fix", id, "--replace-human", "--yes", "--json"];
+        let output = folder.workspace.run(&fix).expect(0);
+        let alt = folder.alt(sidecar).expect("a sidecar");
+        assert!(model.captions().contains(&alt), "{alt}");
+        let again = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+        assert_eq!(again.number("/skipped/up_to_date"), 1, "{again}");
+        let run = output.number("/run").to_string();
+        let _ = folder
+            .workspace
+            .run(&["undo", &run, "--yes", "--json"])
+            .expect(0);
+        assert_eq!(folder.files(), before, "{id}");
+    }
+}
+
+#[test]
+fn other_programs_sidecars_keep_all_else_and_undo_restores_every_byte() {
+    let model = FakeModel::openai();
+    let folder = Folder::with_photos(&model, N);
+    foreign(&folder);
+    let directory = folder.workspace.directory().to_owned();
+    let told = |folder: &Folder| {
+        let args = [
+            "-j",
+            "-G1",
+            "-a",
+            "-x",
+            "FileModifyDate",
+            "-x",
+            "FileAccessDate",
+        ];
+        let text = exiftool(&args, folder.workspace.directory());
+        let all: Vec<serde_json::Map<String, serde_json::Value>> =
+            serde_json::from_str(&text).unwrap_or_default();
+        let keep = |key: &String| key.starts_with("XMP-") || key == "SourceFile";
+        let ours = |key: &String| key.contains("AltText");
+        let only = all.into_iter().map(|mut file| {
+            file.retain(|key, _| keep(key) && !ours(key));
+            file
+        });
+        let mut only: Vec<_> = only.collect();
+        only.sort_by_key(|file| file["SourceFile"].to_string());
+        only
+    };
+    let exiftool_there = has_exiftool();
+    let (before, all) = (folder.files(), exiftool_there.then(|| told(&folder)));
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/written"), N as u64);
+    assert_eq!(
+        written(&folder),
+        N,
+        "one sidecar for each photo: {:?}",
+        folder.files().keys()
+    );
+    let prompts: Vec<String> = model.calls().into_iter().map(|call| call.prompt).collect();
+    let titled = prompts
+        .iter()
+        .filter(|prompt| prompt.contains("The belfry"));
+    assert_eq!(titled.count(), 3, "the title is context: {prompts:?}");
+    assert!(
+        !prompts.iter().any(|prompt| prompt.contains("Brugge")),
+        "the place is not asked for"
+    );
+    if let Some(all) = all {
+        let now = told(&folder);
+        for file in &all {
+            assert!(now.contains(file), "{file:?} is not in {now:?}");
+        }
+        let found = exiftool(&["-validate", "-warning", "-error", "-a"], &directory);
+        assert_eq!(found.matches(": OK").count(), N, "{found}");
+        let alts = exiftool(&["-s3", "-XMP-iptcCore:AltTextAccessibility"], &directory);
+        for caption in model.captions() {
+            assert!(alts.contains(&caption), "{caption}: {alts}");
+        }
+    }
+    let _ = folder
+        .workspace
+        .run(&["undo", "1", "--yes", "--json"])
+        .expect(0);
+    assert_eq!(
+        folder.files(),
+        before,
+        "undo restores every byte, and removes what it made"
+    );
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/undone"), N as u64);
+}
+
+#[test]
+fn a_better_model_changes_our_own_texts_and_undo_brings_them_back() {
+    let (old, new) = (FakeModel::openai(), FakeModel::ollama());
+    let mut folder = Folder::with_photos(&old, N);
+    foreign(&folder);
+    let _ = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    let ids = Folder::ids(N);
+    let edited = format!("{}.xmp", ids[5]);
+    let text = alt_text(&folder.read(&edited));
+    folder.write(
+        &edited,
+        folder
+            .read(&edited)
+            .replace(&text, "Rex, our old friend")
+            .as_bytes(),
+    );
+    let before = folder.files();
+    folder.workspace.add_model("new", &new);
+    folder.workspace.set("model", "new");
+    let output = folder
+        .workspace
+        .run(&["upgrade", "--json"])
+        .expect(0)
+        .counted();
+    assert_eq!(output.number("/written"), N as u64 - 1);
+    assert_eq!(output.number("/skipped/person"), 1);
+    assert_eq!(folder.files()[&edited], before[&edited]);
+    let sidecar = format!("{}.xmp", ids[0]);
+    assert!(
+        new.captions()
+            .contains(&folder.alt(&sidecar).expect("a sidecar"))
+    );
+    let _ = folder
+        .workspace
+        .run(&["undo", "2", "--yes", "--json"])
+        .expect(0);
+    assert_eq!(folder.files(), before);
+}
+
+#[test]
+fn after_a_lost_state_our_own_texts_are_known_by_their_mark() {
+    let model = FakeModel::openai();
+    let folder = Folder::with_photos(&model, N);
+    let _ = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    let edited = format!("{}.xmp", Folder::ids(N)[0]);
+    let text = alt_text(&folder.read(&edited));
+    folder.write(
+        &edited,
+        folder.read(&edited).replace(&text, "Rex.").as_bytes(),
+    );
+    let before = folder.files();
+    std::fs::remove_dir_all(folder.workspace.path("state")).expect("the state was there");
+    std::fs::create_dir(folder.workspace.path("state")).expect("a scratch directory");
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/unproven"), N as u64 - 1);
+    assert_eq!(
+        output.number("/skipped/person"),
+        1,
+        "the mark speaks of another text"
+    );
+    let output = folder
+        .workspace
+        .run(&["adopt", "--yes", "--json"])
+        .expect(0);
+    assert_eq!(output.number("/adopted"), N as u64 - 1);
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/up_to_date"), N as u64 - 1);
+    assert_eq!((folder.files(), model.count()), (before, N));
+}
+
+#[test]
+fn an_edit_while_the_model_is_asked_is_not_overwritten() {
+    let nobody = FakeModel::openai();
+    let mut folder = Folder::with_photos(&nobody, 3);
+    let id = Folder::ids(3)[2].clone();
+    folder.workspace.write("theirs.xmp", packet(Some(MINE)));
+    folder.workspace.write("rating.xmp", packet(None));
+    let other = Folder::ids(3)[1].clone();
+    let text = |name: &str| folder.workspace.path(name).display().to_string();
+    let script = format!(
+        "test -e '{0}' || {{ cp '{1}' '{2}.xmp'; cp '{3}' '{4}.xmp'; touch '{0}'; }}\n\
+         echo 'A grey heron stands in shallow water.'",
+        text("done"),
+        text("theirs.xmp"),
+        folder.path(&id).display(),
+        text("rating.xmp"),
+        folder.path(&other).display(),
+    );
+    let arguments = [
+        "sh".to_owned(),
+        "-c".to_owned(),
+        script,
+        "{image}".to_owned(),
+    ];
+    folder.workspace.add_entry(
+        "fake",
+        json!({"deployment": "local", "provider": "command", "command": arguments}),
+    );
+    folder.workspace.set("run.concurrency", 1);
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    let person = output.number("/conflict") + output.number("/skipped/person");
+    assert_eq!(person, 1, "{output}");
+    assert_eq!(output.number("/failed"), 0, "{output}");
+    assert_eq!(folder.read(&format!("{id}.xmp")), packet(Some(MINE)));
+    // A rating that came meanwhile is no reason not to write, and is kept.
+    let shared = folder.read(&format!("{other}.xmp"));
+    assert!(shared.contains("xmp:Rating=\"4\""), "{shared}");
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/person"), 1, "{output}");
+}
+
+#[test]
+fn sidecars_that_can_not_be_read_fail_alone_and_stay_as_they_are() {
+    let model = FakeModel::openai();
+    let folder = Folder::with_photos(&model, N);
+    let ids = Folder::ids(N);
+    let bomb = "<!DOCTYPE a [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">\
+                <!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;\">]><x>&c;</x>";
+    let half = packet(None);
+    for (id, bytes) in [
+        (&ids[0], &half.as_bytes()[..half.len() / 2]),
+        (&ids[1], bomb.as_bytes()),
+        (&ids[2], b""),
+        (&ids[3], b"\xff\xfe<\0a\0/\0>\0"),
+    ] {
+        folder.write(&format!("{id}.xmp"), bytes);
+    }
+    let outside = folder.workspace.path("passwd");
+    std::fs::write(&outside, packet(None)).expect("a scratch file");
+    symlink(&outside, folder.path(&format!("{}.xmp", ids[4]))).expect("a link");
+    let before = folder.files();
+    let output = folder.workspace.run(&["run", "--json"]).expect(3).counted();
+    assert_eq!(output.number("/failed"), 5, "{output}");
+    assert_eq!(output.number("/written"), N as u64 - 5);
+    output.says(&[
+        "document type declaration",
+        "no sound XML",
+        "not UTF-8",
+        "it is a link",
+    ]);
+    let after = folder.files();
+    for (name, bytes) in &before {
+        assert_eq!(&after[name], bytes, "{name}");
+    }
+    assert_eq!(
+        std::fs::read_to_string(&outside).expect("as before"),
+        packet(None)
+    );
+}
+
+#[test]
+fn a_sidecar_that_two_photos_share_is_nobodys() {
+    let model = FakeModel::openai();
+    let folder = Folder::new(&model);
+    for name in ["a.jpg", "a.PNG", "b.jpg", "c.jpg"] {
+        folder.add(name, 5);
+    }
+    folder.write("a.xmp", packet(Some(MINE)).as_bytes());
+    folder.write("b.CR2", b"raw");
+    folder.write("b.xmp", packet(None).as_bytes());
+    folder.write("c.JPG.xmp", packet(None).as_bytes());
+    let before = folder.files();
+    let output = folder.workspace.run(&["run", "--json"]).expect(3).counted();
+    assert_eq!(
+        (output.number("/failed"), output.number("/written")),
+        (2, 2)
+    );
+    output.says(&["a.xmp may belong to a.PNG as well as to a.jpg", "rename it"]);
+    for name in ["a.xmp", "b.xmp"] {
+        assert_eq!(folder.files()[name], before[name], "{name}");
+    }
+    assert!(
+        folder.alt("b.jpg.xmp").is_some(),
+        "beside the raw file's own sidecar"
+    );
+}
+
+#[test]
+fn new_sidecars_are_named_as_the_settings_say() {
+    let model = FakeModel::openai();
+    let mut folder = Folder::new(&model);
+    folder.workspace.set("site.sidecar", "photo.xmp");
+    for name in ["a.jpg", "b.jpg", "b.png", "c.d.jpg"] {
+        folder.add(name, 5);
+    }
+    let output = folder.workspace.run(&["run", "--json"]).expect(3).counted();
+    assert_eq!(
+        output.number("/failed"),
+        2,
+        "b.xmp could be either's: {output}"
+    );
+    assert!(folder.alt("a.xmp").is_some() && folder.alt("c.d.xmp").is_some());
+    assert_eq!(written(&folder), 2);
+}
+
+#[test]
+fn names_of_every_kind_are_found_and_nothing_hidden_or_linked_is() {
+    let model = FakeModel::openai();
+    let folder = Folder::new(&model);
+    let odd = [
+        "50% off #1?.jpg",
+        " space .jpg",
+        "Ünï/日本.jpeg",
+        "a/b/c/d.JPG",
+        "=1+1.jpg",
+        "x.jpe",
+    ];
+    for name in odd {
+        folder.add(name, 1);
+    }
+    for name in [
+        ".hidden/1.jpg",
+        "a/.2.jpg",
+        "@eaDir/a/3.jpg",
+        "a/notes.txt",
+        "a/4.heic",
+    ] {
+        folder.add(name, 1);
+    }
+    folder.write("a/page.jpg", b"<!DOCTYPE html><html>");
+    symlink("..", folder.path("a/loop")).expect("a link");
+    symlink("/etc", folder.path("etc")).expect("a link");
+    symlink(folder.path("x.jpe"), folder.path("linked.jpg")).expect("a link");
+    let latin = std::ffi::OsString::from(std::ffi::OsStr::new("a"));
+    let mut latin = std::os::unix::ffi::OsStringExt::into_vec(latin);
+    latin.extend(b"\xfc.jpg");
+    let latin: std::ffi::OsString = std::os::unix::ffi::OsStringExt::from_vec(latin);
+    let strange = std::fs::write(folder.workspace.path("photos").join(latin), b"x");
+    let output = folder.workspace.run(&["run", "--json"]).expect(3).counted();
+    assert_eq!(output.number("/written"), odd.len() as u64, "{output}");
+    let failed = 1 + u64::from(strange.is_ok());
+    assert_eq!(output.number("/failed"), failed, "{output}");
+    output.says(&["HTML page"]);
+    if strange.is_ok() {
+        output.says(&["not UTF-8"]);
+    }
+    for name in odd {
+        assert!(folder.alt(&format!("{name}.xmp")).is_some(), "{name}");
+    }
+    assert_eq!(written(&folder), odd.len());
+    for id in [
+        "../pipeline.toml",
+        "/etc/passwd",
+        "a/.2.jpg",
+        "etc/x.jpg",
+        "a/loop/x.jpe",
+    ] {
+        let _ = folder
+            .workspace
+            .run(&["fix", id, "--text", "A text.", "--json"])
+            .expect(3);
+    }
+    assert_eq!(written(&folder), odd.len());
+    let output = folder
+        .workspace
+        .run(&["run", "--album", "a/b", "--json"])
+        .expect(3);
+    assert_eq!(output.number("/skipped/up_to_date"), 1, "{output}");
+}
+
+#[test]
+fn what_may_not_be_written_or_looked_into_fails_alone() {
+    let model = FakeModel::openai();
+    let folder = Folder::with_photos(&model, N);
+    folder.add("secret/1.jpg", 1);
+    let ids = Folder::ids(N);
+    folder.write(&format!("{}.xmp", ids[0]), packet(None).as_bytes());
+    let program = folder.as_nobody(&["run", "--json"]);
+    let mode = |name: &str, mode: u32| {
+        std::fs::set_permissions(folder.path(name), PermissionsExt::from_mode(mode)).expect("ours");
+    };
+    mode("secret", 0o000);
+    mode("coast", 0o555);
+    mode(&format!("{}.xmp", ids[0]), 0o444);
+    let output = program.run().expect(3).counted();
+    let check = folder.as_nobody(&["check"]).run().expect(1);
+    mode("secret", 0o755);
+    mode("coast", 0o755);
+    let coast = ids.iter().filter(|id| id.starts_with("coast")).count() as u64;
+    assert_eq!(output.number("/failed"), coast + 2, "{output}");
+    assert_eq!(output.number("/written"), N as u64 - coast - 1);
+    output.says(&[
+        "secret: can't be looked into: permission denied",
+        "coast",
+        "permission denied",
+    ]);
+    assert_eq!(folder.read(&format!("{}.xmp", ids[0])), packet(None));
+    let told = format!("{check}");
+    assert!(
+        told.contains("may not be written to: coast: permission denied"),
+        "{told}"
+    );
+    assert!(told.contains("secret: can't be looked into"), "{told}");
+}
+
+#[test]
+fn a_replaced_image_gets_a_new_text_and_other_metadata_does_not() {
+    let model = FakeModel::openai();
+    let folder = Folder::with_photos(&model, 3);
+    let _ = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    let ids = Folder::ids(3);
+    let jpeg = std::fs::read(folder.path(&ids[0])).expect("our own file");
+    folder.write(&ids[0], &with_packet(&jpeg, &packet(None)));
+    folder.add(&ids[1], 55);
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/written"), 1, "{output}");
+    assert_eq!(output.number("/skipped/up_to_date"), 2, "{output}");
+    assert_eq!(model.count(), 4);
+    // A photo that is gone is no failure.
+    std::fs::remove_file(folder.path(&ids[2])).expect("our own file");
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/failed"), 0, "{output}");
+}
+
+#[test]
+fn killed_again_and_again_it_leaves_no_half_written_sidecar() {
+    const MANY: usize = 240;
+    let model = FakeModel::openai();
+    let mut folder = Folder::with_photos(&model, MANY);
+    foreign(&folder);
+    folder.workspace.set("run.concurrency", 8);
+    model.latency(Duration::from_millis(5));
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut kills = 0;
+    for _ in 0..20 {
+        let enough = model.count() + random.usize(1..24);
+        let pause = Duration::from_millis(random.u64(0..40));
+        let mut running = folder.workspace.spawn(&["run", "--json"]);
+        if !running.until(|| model.count() >= enough) {
+            break;
+        }
+        // A random moment is the point of this test.
+        std::thread::sleep(pause);
+        running.kill();
+        kills += 1;
+        let captions = model.captions();
+        let confirmed = "SELECT photos.photo AS id, writes.alt_kept AS alt FROM writes JOIN slots ON \
+                         slots.id = writes.slot JOIN photos ON photos.id = slots.photo \
+                         WHERE writes.state = 'confirmed'";
+        for (name, bytes) in folder.files() {
+            if is_sidecar(&name) {
+                let text = String::from_utf8(bytes).expect("UTF-8");
+                let alt = alt_text(&text);
+                let known = alt.is_empty() || captions.contains(&alt);
+                assert!(known, "seed {seed}: {name}: {alt}");
+            }
+        }
+        for row in folder.workspace.rows(confirmed) {
+            let (id, alt) = (row["id"].as_str(), row["alt"].as_str());
+            let id = id.expect("an id");
+            let full = folder.alt(&format!("{id}.xmp"));
+            let there = full.or_else(|| folder.alt(&id.replace(".jpg", ".xmp")));
+            assert_eq!(there.as_deref(), alt, "seed {seed}: {id}");
+        }
+    }
+    assert!(kills >= 3, "the folder is too small for this test");
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.ended(), "complete", "seed {seed}");
+    assert_eq!(written(&folder), MANY, "seed {seed}");
+    let twice = folder.workspace.rows(
+        "SELECT slot, key, count(*) AS times FROM calls
+         WHERE state = 'answered' AND purpose = 'caption' GROUP BY slot, key HAVING times > 1",
+    );
+    assert!(twice.is_empty(), "seed {seed}: {twice:?}");
+    if has_exiftool() {
+        let args = [
+            "-q",
+            "-validate",
+            "-warning",
+            "-error",
+            "-a",
+            "-p",
+            "$Validate",
+        ];
+        let found = exiftool(&args, folder.workspace.directory());
+        let good = found.lines().filter(|line| *line == "OK").count();
+        assert_eq!(good, MANY, "seed {seed}: {found}");
+    }
+}
+
+#[test]
+fn check_says_what_there_is_and_writes_nothing() {
+    let model = FakeModel::openai();
+    let folder = Folder::with_photos(&model, N);
+    folder.write("a/1.HEIC", b"x");
+    folder.write(
+        &format!("{}.xmp", Folder::ids(N)[0]),
+        packet(Some(MINE)).as_bytes(),
+    );
+    let before = folder.files();
+    let output = folder.workspace.run(&["check"]).expect(0);
+    let told = format!("{output}");
+    for part in [
+        "9 photos in 3 directories",
+        "1 HEIC files are passed over",
+        "all 3 directories may be written to",
+        "its sidecar is IMG_0000.jpg.xmp",
+        "\"Brugge, Belgium\"",
+        "\"2019/Brügge\"",
+        "image/jpeg",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(folder.files(), before);
+    let other = Folder::ids(N)[1].clone();
+    let output = folder.workspace.run(&["check", &other]).expect(0);
+    assert!(
+        format!("{output}").contains("IMG_0001.jpg.xmp would be made"),
+        "{output}"
+    );
+}
+
+#[test]
+fn settings_that_can_not_work_are_told() {
+    let model = FakeModel::openai();
+    let mut folder = Folder::with_photos(&model, 1);
+    let try_with = |workspace: &mut Workspace, key: &str, value: &str, says: &str| {
+        workspace.set(key, value);
+        workspace.run(&["check"]).expect(2).says(&[says]);
+        workspace.unset(key);
+    };
+    let workspace = &mut folder.workspace;
+    try_with(workspace, "site.texts", "alt.txt", ".csv or .json");
+    try_with(
+        workspace,
+        "site.texts",
+        "none/alt.csv",
+        "lies in no directory",
+    );
+    try_with(workspace, "site.sidecar", "xmp", "photo.jpg.xmp");
+    workspace.unset("site.dir");
+    workspace
+        .run(&["check"])
+        .expect(2)
+        .says(&["`site.dir` is missing"]);
+    workspace.set("site.dir", "nowhere");
+    workspace
+        .run(&["check"])
+        .expect(2)
+        .says(&["there is no directory", "nowhere"]);
+}

@@ -1,0 +1,81 @@
+//! As an owner I say when the night is over, and it is.
+
+use crate::support::{Act, FakeModel, FakePhoto, FakeSite, When, Workspace};
+use std::time::Duration;
+
+/// The time of day in so many seconds, in the zone of the tests (UTC).
+fn in_seconds(seconds: i64) -> String {
+    let then = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    then.strftime("%H:%M:%S").to_string()
+}
+
+#[test]
+fn no_new_calls_are_made_after_the_time_of_day() {
+    let (site, model) = (FakeSite::with_photos(30), FakeModel::openai());
+    let mut workspace = Workspace::album(&site, &model);
+    workspace.set("run.concurrency", 2);
+    model.latency(Duration::from_millis(500));
+    let until = in_seconds(3);
+    let output = workspace.run(&["run", "--json", "--until", &until]);
+    let output = output.expect(4).counted();
+    assert_eq!(output.ended(), "deadline");
+    assert!(output.number("/not_reached") > 0, "{output}");
+    output.says(&["no new calls from ", &until[..5]]);
+    // What was in flight was finished, and the next night goes on.
+    assert_eq!(output.number("/written") as usize, model.count());
+    model.latency(Duration::ZERO);
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(model.count(), 30);
+    assert_eq!(output.ended(), "complete");
+}
+
+#[test]
+fn of_two_ends_the_earlier_one_holds() {
+    let (site, model) = (FakeSite::with_photos(4), FakeModel::openai());
+    let mut workspace = Workspace::album(&site, &model);
+    model.script(When::chat(), Act::late(Duration::from_secs(20)));
+    workspace.set("run.drain", "1s");
+    // A day, less a minute, against two seconds.
+    let far = in_seconds(-60);
+    let both = ["run", "--json", "--until", &far, "--deadline", "2s"];
+    assert_eq!(workspace.run(&both).expect(4).ended(), "deadline");
+    let near = in_seconds(2);
+    let both = ["run", "--json", "--until", &near, "--deadline", "20h"];
+    assert_eq!(workspace.run(&both).expect(4).ended(), "deadline");
+}
+
+#[test]
+fn flag_variable_and_setting_name_it_and_mistakes_are_said() {
+    let (site, model) = (FakeSite::start(), FakeModel::openai());
+    site.add("a/b", FakePhoto::new("B").alt("Ours").verified(1));
+    let mut workspace = Workspace::album(&site, &model);
+    for wrong in ["25:00", "6", "six", "06:00 CET", ""] {
+        let output = workspace.run(&["run", "--until", wrong]).expect(2);
+        output.says(&["--until", "write it like 06:00"]);
+        if !wrong.is_empty() {
+            let run = workspace.altfill(&["run"]).env("ALTFILL_UNTIL", wrong);
+            run.run()
+                .expect(2)
+                .says(&["ALTFILL_UNTIL", "write it like 06:00"]);
+            workspace.set("run.until", wrong);
+            let output = workspace.run(&["run"]).expect(2);
+            output.says(&["run.until", "write it like 06:00", "pipeline.toml, line"]);
+        }
+    }
+    workspace.set("run.until", "03:04");
+    workspace
+        .run(&["run"])
+        .expect(0)
+        .says(&["no new calls from ", "03:04 on"]);
+    let run = workspace.altfill(&["run"]).env("ALTFILL_UNTIL", "04:05");
+    run.run().expect(0).says(&["04:05 on"]);
+    let run = workspace
+        .altfill(&["run", "--until", "05:06"])
+        .env("ALTFILL_UNTIL", "04:05");
+    run.run().expect(0).says(&["05:06 on"]);
+    // On the clock of the machine.
+    let there = workspace
+        .altfill(&["run", "--until", "05:06"])
+        .env("TZ", "XXX-5:45");
+    there.run().expect(0).says(&["05:06 on"]);
+}
