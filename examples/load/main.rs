@@ -9,8 +9,8 @@
 //! ```
 //!
 //! It ends with exit code 1 if memory grows by more than a fifth after the first
-//! tenth of the photos, if it needs more than 250 MB, if open files grow, or if
-//! a photo is left without its text.
+//! tenth of the photos, if it needs more than 250 MB, if it opens more files than
+//! there may be requests on their way, or if a photo is left without its text.
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
@@ -46,8 +46,11 @@ const MOST_MEMORY_KIB: u64 = 250 * 1024;
 /// How much more memory than in the second tenth any later one may need.
 const GROWTH: f64 = 1.2;
 
-/// Open files differ with the connections that happen to be open.
-const MORE_FILES: usize = 16;
+/// Requests to the site at a time, for records and for images each.
+const SITE: u16 = 64;
+
+/// Open files beside the connections that may be open at a time.
+const OTHER_FILES: usize = 32;
 
 /// Watches memory and open files of a run over a huge archive.
 #[derive(Parser)]
@@ -98,7 +101,8 @@ fn main() -> anyhow::Result<ExitCode> {
         .altfill(&["run", "--json", "--quiet"])
         .patience(Duration::from_secs(6 * 3600))
         .spawn();
-    let mut samples = Samples::new(args.photos, ROWS);
+    let connections = usize::from(args.in_flight.get()) + 2 * usize::from(SITE);
+    let mut samples = Samples::new(args.photos, ROWS, connections + OTHER_FILES);
     while !running.has_ended() {
         if let Some(usage) = Usage::of(running.id())
             && let Some(row) = samples.take(site.written(), usage)
@@ -144,7 +148,7 @@ fn workspace(args: &Args, [site, model]: &[Server; 2]) -> Workspace {
     set("site.token_env", "SITE_TOKEN".into());
     set("site.manifest", "photos.txt".into());
     set("site.pixels", "/files/{album}/{name}.jpg".into());
-    set("site.concurrency", 64.into());
+    set("site.concurrency", i64::from(SITE).into());
     let calls = i64::from(args.in_flight.get());
     set("run.concurrency", calls.into());
     let entry = serde_json::json!({

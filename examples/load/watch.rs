@@ -1,6 +1,6 @@
 //! What a running process needs, and whether that grows.
 
-use super::{GROWTH, MORE_FILES, MOST_MEMORY_KIB};
+use super::{GROWTH, MOST_MEMORY_KIB};
 use std::fs;
 use std::time::Instant;
 
@@ -47,6 +47,7 @@ impl Usage {
 pub(crate) struct Samples {
     photos: u32,
     rows: u32,
+    allowed_files: usize,
     began: Instant,
     /// The parts that are over.
     parts: Vec<Usage>,
@@ -57,12 +58,13 @@ pub(crate) struct Samples {
 impl Samples {
     pub(crate) const HEAD: &str = "  photos   seconds  photos/s  resident  files  threads";
 
-    /// A run over so many photos, in so many parts.
-    pub(crate) fn new(photos: u32, rows: u32) -> Self {
+    /// A run over so many photos, in so many parts, that may open so many files.
+    pub(crate) fn new(photos: u32, rows: u32, allowed_files: usize) -> Self {
         let now = Instant::now();
         Self {
             photos,
             rows,
+            allowed_files,
             began: now,
             parts: Vec::new(),
             now: Usage::default(),
@@ -112,9 +114,9 @@ impl Samples {
         })
     }
 
-    fn more_files(&self) -> usize {
-        self.compared()
-            .map_or(0, |(first, later)| later.files.saturating_sub(first.files))
+    fn most_files(&self) -> usize {
+        let files = self.parts.iter().map(|part| part.files);
+        files.max().unwrap_or(0)
     }
 
     fn peak_kib(&self) -> u64 {
@@ -125,18 +127,19 @@ impl Samples {
     /// Whether nothing grew.
     pub(crate) fn are_flat(&self) -> bool {
         self.ratio() <= GROWTH
-            && self.more_files() <= MORE_FILES
+            && self.most_files() <= self.allowed_files
             && self.peak_kib() <= MOST_MEMORY_KIB
     }
 
     /// The same in words.
     pub(crate) fn verdict(&self) -> String {
         format!(
-            "peak {:.1} MB; memory after the first tenth grew by a factor of {:.2}, open files by \
-             {}: {}",
+            "peak {:.1} MB; memory after the first tenth grew by a factor of {:.2}; at most {} open \
+             files, {} are allowed: {}",
             self.peak_kib() as f64 / 1024.0,
             self.ratio(),
-            self.more_files(),
+            self.most_files(),
+            self.allowed_files,
             if self.are_flat() { "flat" } else { "IT GROWS" }
         )
     }

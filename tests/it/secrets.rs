@@ -107,6 +107,30 @@ fn an_image_on_another_server_gets_no_token() {
     }
 }
 
+/// Some sites show their images to whoever has the token only.
+#[test]
+fn a_token_for_images_goes_to_the_sites_own_origin_only() {
+    let (site, _model, mut workspace) = library();
+    workspace.set("site.auth.images", true);
+    let other = FakeSite::with_photos(6);
+    let away = site.ids()[0].clone();
+    let there = format!("{}/files/elsewhere.jpg", other.url());
+    site.script(
+        When::pixels().photo(&away),
+        Act::reply(Reply::redirect(302, &there)),
+    );
+    let _ = workspace.run(&["run", "--json"]).counted();
+    let images = site.requests();
+    let mut images = images.iter().filter(|r| r.place == Place::Pixels);
+    assert!(images.all(|r| header(&r.headers, "authorization") == Some(SITE_TOKEN)));
+    assert!(site.count(Place::Pixels) >= 6);
+    assert!(!other.requests().is_empty(), "it was redirected there");
+    for request in other.requests() {
+        assert_eq!(header(&request.headers, "authorization"), None);
+        assert!(!format!("{request:?}").contains(SITE_TOKEN));
+    }
+}
+
 #[test]
 fn api_clients_follow_no_redirect() {
     let (site, model, workspace) = library();
