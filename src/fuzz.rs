@@ -94,6 +94,7 @@ mod tests {
     use std::time::Instant;
 
     #[test]
+    #[expect(clippy::print_stderr, reason = "names the file that fails")]
     fn every_file_of_the_corpora_is_taken() {
         let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
         for (name, target) in TARGETS {
@@ -117,6 +118,7 @@ mod tests {
     /// Without a fuzzer at hand: every file of the corpora with random changes. A
     /// moment by default; `ALTFILL_FUZZ_SECONDS` says how long for each target.
     #[test]
+    #[expect(clippy::print_stderr, reason = "says how much was tried")]
     fn changed_files_of_the_corpora_are_taken_too() {
         let seconds = std::env::var("ALTFILL_FUZZ_SECONDS").ok();
         let seconds: f64 = seconds.map_or(0.2, |text| text.parse().expect("a number"));

@@ -409,6 +409,7 @@ pub(super) struct Adopt {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are bools")]
 pub(super) struct Check {
     /// The photo to look at [default: the first that the site lists]
     #[arg(value_name = "ID")]

@@ -88,17 +88,7 @@ pub(super) fn overrides(needs: Needs, global: &Global, with: Option<&With>) -> O
 }
 
 impl Setup {
-    /// Reads the settings and connects to the site.
-    pub(super) async fn new(
-        global: &Global,
-        with: Option<&With>,
-        output: &Output,
-    ) -> anyhow::Result<Self> {
-        let settings = settings_with(Needs::Site, global, with, output)?;
-        Self::connect(settings, global, None, output).await
-    }
-
-    /// The same for a command that is watched.
+    /// Reads the settings and connects to the site, for a command that is watched.
     pub(super) async fn watched(
         global: &Global,
         with: Option<&With>,

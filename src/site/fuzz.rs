@@ -60,7 +60,6 @@ fn settings(preset: Preset) -> SiteSettings {
         authorities: None,
         manifest: (preset == Preset::Album).then(|| crate::config::Manifest::Ids(Vec::new())),
         pixels,
-        folder: None,
         thumbnail: None,
         page: None,
         concurrency: 1,
@@ -110,10 +109,8 @@ pub fn site(bytes: &[u8]) {
     assert!(!said.contains("s3cret-t0ken"), "{said}");
     assert!(said.chars().count() < 1000, "an error is no essay");
     let _ = site.api.failure(&parcel, &answer);
-    if let Ok(document) = json(&answer) {
-        if let Ids::Site(lister) = &site.ids {
-            lister.take_first(&parcel, &answer, &document);
-        }
+    if let (Ok(document), Ids::Site(lister)) = (json(&answer), &site.ids) {
+        lister.take_first(&parcel, &answer, &document);
     }
     if let Ok(reading) = shown {
         assert_eq!(site.api.meaning(&answer), Meaning::Fine);

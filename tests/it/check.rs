@@ -289,7 +289,7 @@ fn whether_the_token_may_write_and_what_time_it_is_is_found_without_writing() {
         "{refused}"
     );
     cms.change(|database| {
-        *database = json!({"allow": "POST", "date": "Fri, 20 Nov 2020 10:00:00 GMT"})
+        *database = json!({"allow": "POST", "date": "Fri, 20 Nov 2020 10:00:00 GMT"});
     });
     let output = workspace.run(&["check", "--json"]).expect(0);
     let clock = result(&output, "clock");

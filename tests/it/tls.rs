@@ -6,6 +6,7 @@
 
 use crate::support::{FakeModel, FakeSite, Output, Workspace};
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -40,7 +41,8 @@ impl Tls {
                 std::env::var_os("ALTFILL_TEST_TLS").is_none(),
                 "python3 with trustme is needed: pip install trustme"
             );
-            eprintln!("LEFT OUT: a story of TLS needs python3 with trustme (pip install trustme)");
+            let said = "LEFT OUT: a story of TLS needs python3 with trustme (pip install trustme)";
+            let _ = writeln!(std::io::stderr(), "{said}");
             return None;
         }
         let directory = tempfile::tempdir().expect("a scratch directory");

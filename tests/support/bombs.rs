@@ -31,7 +31,7 @@ fn crc(bytes: &[u8]) -> u32 {
     !crc
 }
 
-fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let body = [&kind[..], data].concat();
     let length = u32::try_from(data.len()).expect("a chunk");
     [&length.to_be_bytes()[..], &body, &crc(&body).to_be_bytes()].concat()
@@ -55,12 +55,12 @@ pub(crate) fn png((width, height): (u32, u32), colour: Colour, more: &[Vec<u8>])
     let rows = u64::from(height) * (1 + bytes * u64::from(width));
     let data = zlib_zeros(rows);
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    file.extend(chunk(b"IHDR", &header));
+    file.extend(chunk(*b"IHDR", &header));
     for more in more {
         file.extend(more);
     }
-    file.extend(chunk(b"IDAT", &data));
-    file.extend(chunk(b"IEND", &[]));
+    file.extend(chunk(*b"IDAT", &data));
+    file.extend(chunk(*b"IEND", &[]));
     file
 }
 
@@ -77,8 +77,8 @@ fn jpeg(progressive: bool) -> Vec<u8> {
     let mut encoder = jpeg_encoder::Encoder::new(&mut file, 80);
     encoder.set_progressive(progressive);
     let pixels = vec![90; 64 * 64 * 3];
-    let encoded = encoder.encode(&pixels, 64, 64, jpeg_encoder::ColorType::Rgb);
-    encoded.expect("a picture in memory");
+    let done = encoder.encode(&pixels, 64, 64, jpeg_encoder::ColorType::Rgb);
+    done.expect("a picture in memory");
     file
 }
 
@@ -120,7 +120,7 @@ fn gif((width, height): (u16, u16), frames: usize, ends: bool) -> Vec<u8> {
     file
 }
 
-fn webp(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn webp(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let size = data.len() as u32;
     let mut file = b"RIFF".to_vec();
     file.extend((12 + size).to_le_bytes());
@@ -173,17 +173,21 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>)> {
         ),
         (
             "PNG with a profile of a gigabyte and no picture",
-            [&png_header(64, 64)[..33], &chunk(b"iCCP", &profile)].concat(),
+            [&png_header(64, 64)[..33], &chunk(*b"iCCP", &profile)].concat(),
         ),
         (
             "PNG with texts of gigabytes and no picture",
-            [&png_header(64, 64)[..33], &chunk(b"zTXt", &text).repeat(40)].concat(),
+            [
+                &png_header(64, 64)[..33],
+                &chunk(*b"zTXt", &text).repeat(40),
+            ]
+            .concat(),
         ),
         (
             "PNG of a million chunks",
             [
                 &png_header(64, 64)[..33],
-                &chunk(b"tEXt", b"a\0").repeat(1 << 20),
+                &chunk(*b"tEXt", b"a\0").repeat(1 << 20),
             ]
             .concat(),
         ),
@@ -211,11 +215,11 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>)> {
         ),
         (
             "WebP of 16,384 squared",
-            webp(b"VP8L", b"\x2f\xff\xff\xff\x0f\0\0\0\0\0"),
+            webp(*b"VP8L", b"\x2f\xff\xff\xff\x0f\0\0\0\0\0"),
         ),
         (
             "WebP with a canvas of 2^24 squared",
-            webp(b"VP8X", b"\0\0\0\0\xff\xff\xff\xff\xff\xff"),
+            webp(*b"VP8X", b"\0\0\0\0\xff\xff\xff\xff\xff\xff"),
         ),
         ("TIFF of 4 billion squared", tiff(&huge(u32::MAX), 0)),
         (
@@ -232,9 +236,9 @@ fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
     header.extend([8, 2, 0, 0, 0]);
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    file.extend(chunk(b"IHDR", &header));
-    file.extend(chunk(b"IDAT", &zlib_zeros(1)));
-    file.extend(chunk(b"IEND", &[]));
+    file.extend(chunk(*b"IHDR", &header));
+    file.extend(chunk(*b"IDAT", &zlib_zeros(1)));
+    file.extend(chunk(*b"IEND", &[]));
     file
 }
 
@@ -254,7 +258,7 @@ pub(crate) fn burdened() -> Vec<(&'static str, Vec<u8>)> {
         ("JPEG with 30 MB of comments", with_segments(0xfe, b"", 480)),
         (
             "PNG with a text of a quarter of a gigabyte",
-            png((640, 480), Colour::Rgb, &[chunk(b"zTXt", &text)]),
+            png((640, 480), Colour::Rgb, &[chunk(*b"zTXt", &text)]),
         ),
         (
             "GIF of fifty thousand frames without an end",

@@ -158,10 +158,6 @@ pub(crate) fn alt_text(packet: &str) -> String {
 }
 
 /// Whether exiftool can be asked; where it can't, that is said.
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that leaves something out says so"
-)]
 pub(crate) fn has_exiftool() -> bool {
     let there = Command::new("exiftool").arg("-ver").output().is_ok();
     if !there {
