@@ -243,15 +243,18 @@ impl World {
             self.history.breaks("1, conditional writes", what);
         }
         self.history.arrives(&patch);
-        let shown = patch.shown.as_ref();
-        let read = shown.map_or(String::new(), |shown| shown.stand.alt.clone());
-        self.sent.push(Sent {
-            photo: id.to_owned(),
-            // A change of the mark alone leaves the text that was read.
-            alt: patch.alt.clone().unwrap_or(read),
-            verified: patch.verified,
-            errand: patch.errand.clone(),
-        });
+        // A mark that is taken back from a text that is not ours is no text of ours.
+        if patch.alt.is_some() || patch.verified == Some(0) {
+            let shown = patch.shown.as_ref();
+            let read = shown.map_or(String::new(), |shown| shown.stand.alt.clone());
+            self.sent.push(Sent {
+                photo: id.to_owned(),
+                // A change of the mark alone leaves the text that was read.
+                alt: patch.alt.clone().unwrap_or(read),
+                verified: patch.verified,
+                errand: patch.errand.clone(),
+            });
+        }
         Some(patch)
     }
 

@@ -31,6 +31,12 @@ pub fn time_of_day(text: &str) -> Result<Time, String> {
     Time::new(hour, minute, second, 0).map_err(|_| wrong())
 }
 
+/// A moment as RFC 3339 has it, in UTC.
+pub(super) fn shown(moment: Moment) -> Option<String> {
+    let moment = Timestamp::from_millisecond(moment.0).ok()?;
+    Some(moment.to_string())
+}
+
 /// The first moment after `now` at which clocks in this zone show the time. In
 /// the night in which they skip it, that is when they skip it; in the night in
 /// which they show it twice, each of the two counts.

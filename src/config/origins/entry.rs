@@ -28,7 +28,7 @@ pub(super) fn model(source: &Source, entry: &ModelEntry) -> Vec<Shown> {
         let written = keys.and_then(|keys| find(keys, key));
         let said = written.and_then(|field| match key {
             // One wire format has many names.
-            "provider" | "dialect" | "ca_file" => field.node.value.to_json(),
+            "provider" | "dialect" | "ca_file" | "api_key_file" => field.node.value.to_json(),
             _ => None,
         });
         let value = said.unwrap_or(value);
@@ -69,6 +69,7 @@ pub(super) fn model(source: &Source, entry: &ModelEntry) -> Vec<Shown> {
         ),
         shown("api_key_env", entry.api_key_env.clone().into()),
     ];
+    list.push(shown("api_key_file", Json::Null));
     list.push(shown("ca_file", Json::Null));
     if let Some(variable) = &entry.api_key_env {
         let set = entry

@@ -74,6 +74,8 @@ fn the_schema_of_the_settings_has_the_keys_that_are_read_and_no_others() {
         ("context", "[context]\nzzzz = 1\n", "/properties/context"),
         ("run", "[run]\nzzzz = 1\n", "/properties/run"),
         ("photo", "[photo]\nzzzz = 1\n", "/properties/photo"),
+        ("metrics", "[metrics]\nzzzz = 1\n", "/properties/metrics"),
+        ("notify", "[notify]\nzzzz = 1\n", "/properties/notify"),
     ] {
         let read = listed(&hint(text, MODELS), table);
         assert_eq!(
@@ -190,14 +192,15 @@ fn every_setting_is_among_those_that_are_printed() {
         "join",
         "errors",
     ];
-    for table in ["", "site", "context", "run", "photo"] {
+    for table in ["", "site", "context", "run", "photo", "metrics", "notify"] {
         let (pointer, dot) = if table.is_empty() {
             (String::new(), "")
         } else {
             (format!("/properties/{table}"), ".")
         };
         for key in properties(&schema, &pointer) {
-            let is_table = ["site", "context", "run", "photo"].contains(&key.as_str());
+            let is_table =
+                ["site", "context", "run", "photo", "metrics", "notify"].contains(&key.as_str());
             let is_described = table == "site" && described.contains(&key.as_str());
             if !is_table && !is_described {
                 assert!(
