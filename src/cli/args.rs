@@ -414,7 +414,7 @@ pub(super) struct Check {
     /// The photo to look at [default: the first that the site lists]
     #[arg(value_name = "ID")]
     pub(super) id: Option<String>,
-    /// Instead, try those whom [notify] names: they get a start and a success
+    /// Instead, try those who are notified: they get a start and a success
     #[arg(long, conflicts_with_all = ["id", "call", "print_config", "json"])]
     pub(super) notify: bool,
     /// Send each model in use a small test picture (cloud: some cents)
