@@ -3,7 +3,7 @@
 
 use super::api::json;
 use super::description::{Pointer, Pointers, Sources};
-use super::lister::keys_of;
+use super::lister::keys_at;
 use super::may_write;
 use super::parcel::Answer;
 use super::rest::RestSite;
@@ -236,7 +236,7 @@ fn explain_sources(
     shown: Option<&str>,
     item: &Value,
 ) {
-    let pointers: Vec<String> = sources.pointers().map(quoted).collect();
+    let pointers: Vec<&str> = sources.pointers().map(Pointer::as_str).collect();
     if let Some(text) = shown {
         let empty = if text.is_empty() { " (empty)" } else { "" };
         report.add(
@@ -245,7 +245,7 @@ fn explain_sources(
             format!("{}{empty}", cut(&format!("{text:?}"))),
         );
     } else if !pointers.is_empty() {
-        explain_nothing(report, key, &pointers.join(" or "), item);
+        explain_nothing(report, key, &pointers, item);
     }
 }
 
@@ -253,17 +253,47 @@ fn explain_pointers(report: &mut Report, key: &str, pointers: &Pointers, item: &
     match pointers.find(item) {
         Some(value) => report.add(key, Finds::Works, excerpt(value)),
         None if pointers.0.is_empty() => {}
-        None => explain_nothing(report, key, &pointers.shown(), item),
+        None => {
+            let pointers: Vec<&str> = pointers.0.iter().map(Pointer::as_str).collect();
+            explain_nothing(report, key, &pointers, item);
+        }
     }
 }
 
-fn explain_nothing(report: &mut Report, key: &str, pointers: &str, item: &Value) {
-    let text = format!("nothing at {pointers}{}", keys_of(item));
-    report.add(key, Finds::Nothing, text);
+/// A place that is there and holds nothing is told from one that is not there:
+/// that may be a mistyped pointer.
+fn explain_nothing(report: &mut Report, key: &str, pointers: &[&str], item: &Value) {
+    let mut there = pointers.iter().copied();
+    if let Some((pointer, value)) = there.find_map(|at| Some((at, item.pointer(at)?))) {
+        let text = format!("{} at \"{pointer}\": this photo has none", excerpt(value));
+        return report.add(key, Finds::Nothing, text);
+    }
+    let deepest = pointers.iter().map(|pointer| deepest(item, pointer));
+    let deepest = deepest.max_by_key(|at| at.len()).unwrap_or_default();
+    let there = item.pointer(deepest).unwrap_or(item);
+    let quoted: Vec<String> = pointers.iter().map(|at| format!("\"{at}\"")).collect();
+    let text = format!(
+        "nothing at {}{}",
+        quoted.join(" or "),
+        keys_at(deepest, there)
+    );
+    // Without the alt texts that are there, everything would seem to lack one.
+    let verdict = match key {
+        "fields.alt" => Finds::Doubtful,
+        _ => Finds::Nothing,
+    };
+    report.add(key, verdict, text);
 }
 
 fn quoted(pointer: &Pointer) -> String {
     format!("\"{}\"", pointer.as_str())
+}
+
+/// As much of a pointer as leads somewhere.
+fn deepest<'p>(item: &Value, pointer: &'p str) -> &'p str {
+    let ends = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+    let found = ends.filter(|at| item.pointer(at).is_some());
+    found.last().unwrap_or_default()
 }
 
 fn excerpt(value: &Value) -> String {

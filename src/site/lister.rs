@@ -437,7 +437,16 @@ fn next_link(header: &str) -> Option<String> {
 
 /// What a JSON document has, for somebody whose pointer found nothing.
 pub(super) fn keys_of(document: &Value) -> String {
-    match document {
+    keys_at("", document)
+}
+
+/// The same of a value that lies deeper, at this pointer.
+pub(super) fn keys_at(pointer: &str, value: &Value) -> String {
+    let it = match pointer {
+        "" => "it".to_owned(),
+        pointer => format!("\"{pointer}\""),
+    };
+    match value {
         Value::Object(fields) if !fields.is_empty() => {
             let names: Vec<&str> = fields.keys().take(12).map(String::as_str).collect();
             let more = if fields.len() > names.len() {
@@ -445,11 +454,12 @@ pub(super) fn keys_of(document: &Value) -> String {
             } else {
                 ""
             };
-            format!(" (it has: {}{more})", names.join(", "))
+            format!(" ({it} has: {}{more})", names.join(", "))
         }
-        other => {
-            plain(other).map_or_else(|| format!(" (it is {})", kind_of(other)), |_| String::new())
-        }
+        other => plain(other).map_or_else(
+            || format!(" ({it} is {})", kind_of(other)),
+            |_| String::new(),
+        ),
     }
 }
 

@@ -544,7 +544,7 @@ fn a_check_says_what_each_line_finds_and_writes_nothing() {
     describe(&mut workspace, &wrong);
     let output = workspace.run(&["check", "k"]).expect(1);
     for line in [
-        "-- site.fields.title nothing at \"/texts/title\" (it has: key, file,",
+        "-- site.fields.title nothing at \"/texts/title\" (\"/texts\" has: heading, alternative,",
         "problem site.image",
         "the site names none; check site.image.url",
     ] {

@@ -52,6 +52,10 @@ fn a_pointer_beside_the_alt_text_costs_nobody_a_text() {
             }
         });
         let before = cms.database();
+        let check = workspace.run(&["check", "k1"]).expect(0);
+        let words: Vec<&str> = check.stdout.split_whitespace().collect();
+        let told = "warning site.fields.alt nothing at \"/texts/alternativ\" (\"/texts\" has: heading, alternative, by)";
+        assert!(words.join(" ").contains(told), "{check}");
         stops(&workspace, &["site.fields.alt", "/texts/alternative", MINE]);
         let changed: Vec<Value> = texts(&cms.database());
         assert!(
