@@ -292,8 +292,8 @@ fn quoted(pointer: &Pointer) -> String {
 /// As much of a pointer as leads somewhere.
 fn deepest<'p>(item: &Value, pointer: &'p str) -> &'p str {
     let ends = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
-    let found = ends.filter(|at| item.pointer(at).is_some());
-    found.last().unwrap_or_default()
+    let mut found = ends.filter(|at| item.pointer(at).is_some());
+    found.next_back().unwrap_or_default()
 }
 
 fn excerpt(value: &Value) -> String {
