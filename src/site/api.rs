@@ -276,9 +276,10 @@ impl Api {
             // Web servers and proxies answer with pages of their own.
             Err(_) => html::title(&raw)?,
         };
-        let words = self.secrets.mask(&words);
-        let plain = words.chars().filter(|c| !c.is_control());
-        Some(plain.take(QUOTED).collect())
+        // What is left out may have stood in the middle of a token.
+        let plain: String = words.chars().filter(|c| !c.is_control()).collect();
+        let plain = self.secrets.mask(&plain);
+        Some(plain.chars().take(QUOTED).collect())
     }
 
     /// Finds out whether the credentials are good, where the description says
