@@ -109,7 +109,8 @@ fn traced(game: &mut Game, end: End) -> Vec<Step> {
         Weather::default(),
         (end, &hardship),
     );
-    trace::read(&std::fs::read_to_string(&log).unwrap_or_default())
+    let log = std::fs::read_to_string(&log).unwrap_or_default();
+    trace::read(&log, &game.workspace.path("state"))
 }
 
 impl Acknowledged {

@@ -278,8 +278,13 @@ fn watch(child: &mut Child, process: Pid, end: End, hardship: &Hardship) -> Exec
     }
 }
 
-/// Memory and descriptors, as far as `/proc` tells.
+/// Memory and descriptors, as far as `/proc` tells. Until the program is loaded,
+/// the process still has those of whoever started it.
 fn look(process: Pid, execution: &mut Execution) {
+    let running = fs::read_link(format!("/proc/{process}/exe"));
+    if !running.is_ok_and(|path| path.file_name() == binary().file_name()) {
+        return;
+    }
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let peak = status
         .lines()

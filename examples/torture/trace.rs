@@ -4,6 +4,8 @@
 //! is durable.
 
 use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 
 /// The calls that are traced.
 pub(crate) const CALLS: &str =
@@ -28,9 +30,11 @@ pub(crate) enum Step {
     Sent(String, String),
 }
 
-/// Reads a log.
-pub(crate) fn read(log: &str) -> Vec<Step> {
+/// Reads a log. A kill may fall between what a call did and its return: whether
+/// such a call was carried out is looked up in the folder that the kill left.
+pub(crate) fn read(log: &str, folder: &Path) -> Vec<Step> {
     let mut steps = Vec::new();
+    let mut cut_short = Vec::new();
     let mut open: HashMap<&str, String> = HashMap::new();
     for line in log.lines() {
         let Some((thread, rest)) = line.split_once(' ') else {
@@ -42,6 +46,12 @@ pub(crate) fn read(log: &str) -> Vec<Step> {
             // durable before that.
             steps.extend(Call::parse(begun).and_then(|call| call.sends()));
             open.insert(thread, begun.to_owned());
+            continue;
+        }
+        if let Some(begun) = rest.strip_suffix(" = ?") {
+            let begun = begun.strip_prefix("<... ").map_or(begun, |_| "");
+            let before = open.remove(thread).unwrap_or_default();
+            cut_short.push(format!("{before}{begun}"));
             continue;
         }
         let resumed = rest
@@ -57,7 +67,31 @@ pub(crate) fn read(log: &str) -> Vec<Step> {
             steps.extend(call.and_then(|call| call.changes().or_else(|| call.sends())));
         }
     }
+    cut_short.extend(open.into_values());
+    let changes = cut_short.iter().filter_map(|text| {
+        let text = text.trim_end().trim_end_matches("<unfinished ...>)");
+        Call::parse(text)?.changes()
+    });
+    steps.extend(changes.filter(|step| step.shows_in(folder)));
     steps
+}
+
+impl Step {
+    /// Whether the files are as this leaves them. A sync can't be seen.
+    fn shows_in(&self, folder: &Path) -> bool {
+        match self {
+            Self::Write(name, at, bytes) => fs::read(folder.join(name)).is_ok_and(|file| {
+                let rest = usize::try_from(*at).ok().and_then(|at| file.get(at..));
+                rest.is_some_and(|rest| rest.starts_with(bytes))
+            }),
+            Self::Truncate(name, length) => {
+                fs::metadata(folder.join(name)).is_ok_and(|file| file.len() == *length)
+            }
+            Self::Create(name) => folder.join(name).exists(),
+            Self::Remove(name) => !folder.join(name).exists(),
+            Self::Sync(_) | Self::Asked | Self::Sent(..) => false,
+        }
+    }
 }
 
 /// One system call, taken apart.
@@ -93,7 +127,7 @@ impl<'a> Call<'a> {
 
     /// The last number among the arguments.
     fn last_number(&self) -> Option<u64> {
-        let (arguments, _) = self.text.rsplit_once(')')?;
+        let arguments = self.text.rsplit_once(')').map_or(self.text, |(it, _)| it);
         let (_, number) = arguments.rsplit_once(", ")?;
         number.trim().parse().ok()
     }
