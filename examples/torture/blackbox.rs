@@ -3,9 +3,10 @@
 //! has to be as promised.
 
 use super::dice::Chance;
-use super::game::{Game, Report};
+use super::game::Game;
 use super::history::{Consent, Errand};
 use super::process::End;
+use super::report::Report;
 use super::setting;
 use super::support::SITE_TOKEN;
 use super::world::Trigger;

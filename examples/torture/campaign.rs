@@ -2,7 +2,7 @@
 //! an interruption.
 
 use super::figures::Figures;
-use super::game::Report;
+use super::report::Report;
 use super::seeds::Seeds;
 use anyhow::Context;
 use std::fs;

@@ -4,10 +4,10 @@
 //! the real program would be killed. The oracle is the one of the black box.
 
 use super::dice::{Chance, Dice};
-use super::figures::{Figures, Violation};
-use super::game::{Report, TELL};
+use super::figures::Figures;
 use super::history::{Consent, Errand};
 use super::ledger::{Ended as Ending, Ledger};
+use super::report::{Report, TELL};
 use super::rest;
 use super::setting;
 use super::simulated::Imagined;
@@ -21,6 +21,7 @@ use altfill::policy::Narrow;
 use fastrand::Rng;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -183,6 +184,15 @@ impl Core {
         if finished.is_none() {
             self.figures.add("crashes", 1);
         }
+        if TELL.load(Ordering::Relaxed) {
+            let how = match &finished {
+                None => "the process is gone".to_owned(),
+                Some(finished) => format!("{finished:?}"),
+            };
+            let world = self.shared.lock();
+            let (run, now) = (self.executions, world.history.now);
+            println!("run {run}, until {now}: {:?}: {how}", world.errand);
+        }
         self.compare(finished.as_ref());
         finished
     }
@@ -326,45 +336,9 @@ impl Core {
         rest::published(&mut world);
     }
 
-    fn report(mut self) -> Report {
+    fn report(self) -> Report {
         let world = self.shared.lock();
-        for (kind, number) in &world.faults {
-            self.figures.fault(kind, *number);
-        }
-        if TELL.load(std::sync::atomic::Ordering::Relaxed) {
-            println!("{:#?}", world.history.photos);
-            let copy = std::env::temp_dir().join(format!("torture-{}.db", self.seed));
-            let _ = std::fs::copy(self.state(), copy);
-        }
-        let windows = world.history.windows;
-        let figures = &mut self.figures;
-        figures.add("seeds", 1);
-        figures.add("edits by people", world.history.edits);
-        figures.add("writes that landed", world.history.landed);
-        figures.add("model calls", world.calls.len() as u64);
-        figures.add("edits lost in the round trip", windows.round_trip);
-        figures.add("edits lost to a write that landed late", windows.late);
-        let replay = format!(
-            "cargo run --example torture -- --layer core --seed {}",
-            self.seed
-        );
-        let violations: Vec<Violation> = world
-            .history
-            .broken
-            .iter()
-            .map(|broken| Violation {
-                seed: self.seed,
-                promise: broken.promise.to_owned(),
-                what: broken.what.clone(),
-                replay: replay.clone(),
-            })
-            .collect();
-        figures.add("violations", violations.len() as u64);
-        Report {
-            violations,
-            figures: figures.clone(),
-            exhausted: false,
-        }
+        Report::of("core", self.seed, &world, &self.figures, &self.state())
     }
 }
 

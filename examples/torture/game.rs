@@ -2,38 +2,26 @@
 //! executions, and what can be told after each of them.
 
 use super::dice::Dice;
-use super::figures::{Figures, Violation};
+use super::figures::Figures;
 use super::history::Errand;
 use super::ledger::{Ended, Ledger};
 use super::models::Model;
 use super::process::{self, End, Execution, Hardship, ReadOnly};
+use super::report::{Report, TELL};
 use super::setting;
 use super::site::Site;
 use super::support::http::Server;
 use super::support::{MODEL_KEY, SITE_TOKEN, Workspace};
 use super::world::{Shared, Weather, World};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// Whether every execution is told of, for whoever looks into one seed.
-pub(crate) static TELL: AtomicBool = AtomicBool::new(false);
 
 /// Far above what a small archive needs, and below what the program is allowed.
 const MOST_MEMORY_KIB: u64 = 250 * 1024;
 
 /// Descriptors that a run of at most 16 requests in flight may have open.
 const MOST_DESCRIPTORS: usize = 128;
-
-/// What one seed gave.
-pub(crate) struct Report {
-    /// Promises broken.
-    pub(crate) violations: Vec<Violation>,
-    /// What happened.
-    pub(crate) figures: Figures,
-    /// There is nothing left to try with this seed or any later one.
-    pub(crate) exhausted: bool,
-}
 
 /// One seed at play.
 pub(crate) struct Game {
@@ -278,42 +266,10 @@ impl Game {
     /// What this seed gave.
     pub(crate) fn report(mut self, layer: &str) -> Report {
         let world = self.shared.lock();
-        if TELL.load(Ordering::Relaxed) {
-            let copy = std::env::temp_dir().join(format!("torture-{}.db", self.seed));
-            let _ = std::fs::copy(self.workspace.path("state/altfill.db"), &copy);
-            println!("the state file: {}", copy.display());
-            for (id, photo) in &world.history.photos {
-                println!("{id}: {:#?}", photo.changes);
-            }
-        }
-        for (kind, number) in &world.faults {
-            self.figures.fault(kind, *number);
-        }
         let windows = world.history.windows;
-        let figures = &mut self.figures;
-        figures.add("seeds", 1);
-        figures.add("edits by people", world.history.edits);
-        figures.add("writes that landed", world.history.landed);
-        figures.add("model calls", world.calls.len() as u64);
-        figures.add("edits lost in the round trip", windows.round_trip);
-        figures.add("edits lost to a write that landed late", windows.late);
-        figures.at_most("between read and write, ms", windows.longest_ms);
-        let replay = format!(
-            "cargo run --example torture -- --layer {layer} --seed {}",
-            self.seed
-        );
-        let violations = world.history.broken.iter().map(|broken| Violation {
-            seed: self.seed,
-            promise: broken.promise.to_owned(),
-            what: broken.what.clone(),
-            replay: replay.clone(),
-        });
-        let violations: Vec<Violation> = violations.collect();
-        figures.add("violations", violations.len() as u64);
-        Report {
-            violations,
-            figures: figures.clone(),
-            exhausted: false,
-        }
+        self.figures
+            .at_most("between read and write, ms", windows.longest_ms);
+        let state = self.workspace.path("state/altfill.db");
+        Report::of(layer, self.seed, &world, &self.figures, &state)
     }
 }

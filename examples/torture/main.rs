@@ -30,6 +30,7 @@ mod people;
 mod points;
 mod power;
 mod process;
+mod report;
 mod rest;
 mod seeds;
 mod setting;
@@ -117,7 +118,7 @@ fn main() -> anyhow::Result<ExitCode> {
         (None, Some(seed), None) => seed..seed + 1,
         (None, seed, _) => seed.unwrap_or(1)..u64::MAX,
     };
-    game::TELL.store(args.verbose, std::sync::atomic::Ordering::Relaxed);
+    report::TELL.store(args.verbose, std::sync::atomic::Ordering::Relaxed);
     let endless = Duration::from_secs(365 * 86_400);
     let minutes = args.minutes.unwrap_or(f64::INFINITY);
     let campaign = campaign::Campaign {

@@ -6,9 +6,10 @@
 //! done by one thread.
 
 use super::dice::{Chance, Dice};
-use super::game::{Game, Report};
+use super::game::Game;
 use super::history::Errand;
 use super::process::{End, Execution, Hardship};
+use super::report::Report;
 use super::world::Weather;
 
 /// Photos of each run: enough for several in flight and for commits of every

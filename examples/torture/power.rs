@@ -8,10 +8,11 @@
 
 use super::dice::{Chance, Dice};
 use super::disk::Disk;
-use super::game::{Game, Report};
+use super::game::Game;
 use super::history::Errand;
 use super::ledger::Ledger;
 use super::process::{End, Hardship};
+use super::report::Report;
 use super::trace::{self, Step};
 use super::world::Weather;
 use altfill::archive::SiteName;

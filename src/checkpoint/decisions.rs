@@ -301,8 +301,8 @@ fn check(connection: &Connection, ruling: &Ruling) -> rusqlite::Result<Result<Sl
     let (slot, owner, decision, written): (i64, Option<String>, Option<String>, bool) = connection
         .prepare_cached(
             "SELECT slots.id, photos.owner, drafts.decision,
-                EXISTS (SELECT 1 FROM writes WHERE writes.draft = drafts.id
-                        AND writes.state IN ('confirmed', 'undone'))
+                EXISTS (SELECT 1 FROM writes WHERE writes.slot = drafts.slot
+                        AND writes.draft = drafts.id AND writes.state IN ('confirmed', 'undone'))
              FROM drafts JOIN slots ON slots.id = drafts.slot
              JOIN photos ON photos.id = slots.photo WHERE drafts.id = ?1",
         )?

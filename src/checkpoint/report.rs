@@ -156,8 +156,8 @@ impl Checkpoint {
                 photos.looked_at, slots.cleared, slots.decorative, slots.due, slots.parked, {error},
                 drafts.text, drafts.model, drafts.verdict, drafts.reasons, drafts.score,
                 drafts.decision, drafts.run, slots.held_draft IS NOT NULL,
-                EXISTS (SELECT 1 FROM writes AS done WHERE done.draft = drafts.id
-                        AND done.state IN ('confirmed', 'undone')),
+                EXISTS (SELECT 1 FROM writes AS done WHERE done.slot = slots.id
+                        AND done.draft = drafts.id AND done.state IN ('confirmed', 'undone')),
                 writes.alt_before, coalesce(writes.alt_kept, writes.alt_sent), writes.state,
                 writes.model, writes.run, coalesce(writes.settled_at, writes.intended_at),
                 writes.undoes IS NOT NULL, photos.image

@@ -5,8 +5,8 @@ use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
 use super::setup::{Access, Setup, scratch, settings};
-use crate::archive::{Moment, RunNumber, SlotKind};
-use crate::checkpoint::{Checkpoint, Extent, RunRow};
+use crate::archive::{ModelName, Moment, RunNumber, SlotKind};
+use crate::checkpoint::{Checkpoint, Extent, ModelCost, RunRow};
 use crate::config::Settings;
 use crate::pipeline::{self, Action, Event, Observer, Parts, Plan};
 use crate::report::{self, Links, Material, Report, RunPhotos, Stories};
@@ -81,13 +81,19 @@ async fn compose(
     let archive = checkpoint
         .photo_facts(Extent::Archive, SlotKind::Alt, &settings.language)
         .await?;
+    let mut costs = checkpoint.model_costs(extent).await?;
+    let free = |cost: &&mut ModelCost| settings.costs_nothing(&ModelName::new(&cost.model));
+    for cost in costs.iter_mut().filter(free) {
+        cost.cost_usd.get_or_insert(0.0);
+        cost.calls_without_price = 0;
+    }
     Ok(Report::new(Material {
         site: settings.site.name.to_string(),
         now: Moment::now(),
         archive,
         run,
         action,
-        costs: checkpoint.model_costs(extent).await?,
+        costs,
         links: &Links::new(settings),
     }))
 }

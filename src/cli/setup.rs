@@ -204,10 +204,8 @@ impl Setup {
         }
         let today = UtcDay::of(Moment::now());
         let spent = checkpoint.spent(today.start(), today.end()).await?;
-        let models = &self.settings.models;
         for (model, calls) in spent.unpriced {
-            // What runs on the owner's machines has no price, and needs none.
-            if models.get(&model).is_none_or(|entry| entry.cloud) {
+            if !self.settings.costs_nothing(&model) {
                 output.say(&format!(
                     "warning: {calls} calls of today to {model} have no known cost, so \
                      run.max_cost_per_day can't count them"

@@ -23,14 +23,10 @@ pub(super) async fn status(
         .await?;
     let today = UtcDay::of(Moment::now());
     let mut spent = checkpoint.spent(today.start(), today.end()).await?;
-    // A call to a model at home costs no money; any other without a price costs
-    // what nobody knows.
-    let free = |name: &str| {
-        let entry = settings.models.get(&ModelName::new(name));
-        entry.is_some_and(|entry| !entry.cloud && entry.price.is_none())
-    };
-    spent.unpriced.retain(|(model, _)| !free(model.as_str()));
-    for row in status.spent.iter_mut().filter(|row| free(&row.model)) {
+    let free = |model: &ModelName| settings.costs_nothing(model);
+    spent.unpriced.retain(|(model, _)| !free(model));
+    let rows = status.spent.iter_mut();
+    for row in rows.filter(|row| free(&ModelName::new(&row.model))) {
         row.cost_usd.get_or_insert(0.0);
         row.calls_without_price = 0;
     }

@@ -22,36 +22,19 @@ impl Parts<'_> {
         let dir = self.dir(problems);
         let texts = self.texts(problems);
         let (dir, texts) = (dir?, texts?);
-        let raw = self.raw;
-        let ignored = [
-            ("base_url", raw.base_url.is_some()),
-            ("token_env", raw.token_env.is_some()),
-            ("token_file", raw.token_file.is_some()),
-            ("manifest", raw.manifest.is_some()),
-            ("pixels", raw.pixels.is_some()),
-            ("user", raw.user.is_some()),
-            (
-                "sidecar",
-                raw.sidecar.is_some() && matches!(texts, FolderTexts::File(_)),
-            ),
-        ];
-        let described = raw.description.iter().map(|(key, _)| (*key, true));
-        let ignored = ignored.into_iter().chain(described);
-        let ignored = ignored.filter(|(_, set)| *set);
-        let warnings = ignored.map(|(key, _)| {
-            let what = if key == "sidecar" {
-                "with all texts in one file"
-            } else {
-                "for a folder"
-            };
-            format!("site.{key} has no effect {what}")
-        });
+        let ignored = self.raw.of_http().into_iter();
+        let mut warnings: Vec<String> = ignored
+            .map(|key| format!("site.{key} has no effect for a folder"))
+            .collect();
+        if self.raw.sidecar.is_some() && matches!(texts, FolderTexts::File(_)) {
+            warnings.push("site.sidecar has no effect with all texts in one file".to_owned());
+        }
         let name = dir
             .file_name()
             .map(|name| name.to_string_lossy().into_owned());
         let name = SiteName::new(name.unwrap_or_else(|| "folder".to_owned()));
         Some(Resolved {
-            warnings: warnings.collect(),
+            warnings,
             settings: SiteSettings {
                 preset: Preset::Folder,
                 pixels: PixelSource::Dir(dir.clone()),
@@ -68,18 +51,6 @@ impl Parts<'_> {
                 ..defaults(name)
             },
         })
-    }
-
-    /// What says nothing about a site behind HTTP.
-    pub(super) fn of_folders_only(&self) -> Vec<String> {
-        let keys = [
-            ("dir", self.raw.dir.is_some()),
-            ("texts", self.raw.texts.is_some()),
-            ("sidecar", self.raw.sidecar.is_some()),
-        ];
-        let set = keys.into_iter().filter(|(_, set)| *set);
-        set.map(|(key, _)| format!("site.{key} has no effect unless site.preset is \"folder\""))
-            .collect()
     }
 
     fn dir(&self, problems: &mut Problems) -> Option<PathBuf> {

@@ -235,6 +235,35 @@ impl<'a> RawSite<'a> {
         });
         site
     }
+
+    /// The keys that are set and mean something for a site behind HTTP only.
+    pub(super) fn of_http(&self) -> Vec<&'static str> {
+        let keys = [
+            ("base_url", self.base_url.is_some()),
+            ("token_env", self.token_env.is_some()),
+            ("token_file", self.token_file.is_some()),
+            ("ca_file", self.ca_file.is_some()),
+            ("manifest", self.manifest.is_some()),
+            ("pixels", self.pixels.is_some()),
+            ("user", self.user.is_some()),
+        ];
+        let described = self.description.iter().map(|(key, _)| *key);
+        set(keys).into_iter().chain(described).collect()
+    }
+
+    /// The keys that are set and mean something for a folder only.
+    pub(super) fn of_folders(&self) -> Vec<&'static str> {
+        set([
+            ("dir", self.dir.is_some()),
+            ("texts", self.texts.is_some()),
+            ("sidecar", self.sidecar.is_some()),
+        ])
+    }
+}
+
+fn set<const N: usize>(keys: [(&'static str, bool); N]) -> Vec<&'static str> {
+    let set = keys.into_iter().filter(|(_, set)| *set);
+    set.map(|(key, _)| key).collect()
 }
 
 impl<'a> RawPixels<'a> {

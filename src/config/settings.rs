@@ -44,6 +44,13 @@ impl Settings {
         self.chain.iter().filter_map(|name| self.models.get(name))
     }
 
+    /// Whether calls to a model cost no money: it runs at home and has no price.
+    /// What any other call without a price cost, nobody knows.
+    pub fn costs_nothing(&self, model: &ModelName) -> bool {
+        let entry = self.models.get(model);
+        entry.is_some_and(|entry| !entry.cloud && entry.price.is_none())
+    }
+
     /// Whether every model to use can be asked: to be checked by commands that
     /// ask models, and not by those that only look.
     ///

@@ -119,22 +119,8 @@ impl Parts<'_> {
     /// The archive inside the program needs nothing; its address is known only
     /// once its server listens.
     fn embedded(&self) -> Resolved {
-        let raw = self.raw;
-        let ignored = [
-            ("base_url", raw.base_url.is_some()),
-            ("token_env", raw.token_env.is_some()),
-            ("token_file", raw.token_file.is_some()),
-            ("ca_file", raw.ca_file.is_some()),
-            ("manifest", raw.manifest.is_some()),
-            ("pixels", raw.pixels.is_some()),
-            ("user", raw.user.is_some()),
-            ("dir", raw.dir.is_some()),
-            ("texts", raw.texts.is_some()),
-            ("sidecar", raw.sidecar.is_some()),
-        ];
-        let described = raw.description.iter().map(|(key, _)| (*key, true));
-        let ignored = ignored.into_iter().chain(described);
-        let warnings = ignored.filter(|(_, set)| *set).map(|(key, _)| {
+        let ignored = [self.raw.of_http(), self.raw.of_folders()].concat();
+        let warnings = ignored.into_iter().map(|key| {
             format!(
                 "site.{key} has no effect while site.preset is \"embedded\"; for your own site \
                  set it to \"album\""
@@ -172,7 +158,10 @@ impl Parts<'_> {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (host, _) => host.unwrap_or_default().to_owned(),
         };
-        let mut warnings = self.of_folders_only();
+        let ignored = self.raw.of_folders().into_iter();
+        let mut warnings: Vec<String> = ignored
+            .map(|key| format!("site.{key} has no effect unless site.preset is \"folder\""))
+            .collect();
         if matches!(token, Ok(Some(_))) && is_exposed(&url) {
             warnings.push(format!(
                 "site.base_url is plain http, so the site's token crosses the network to {name} \

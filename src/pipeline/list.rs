@@ -42,7 +42,7 @@ impl Intake<'_> {
         let plan = &shared.plan;
         if !plan.ids.is_empty() {
             let named = self.there(&plan.ids).await?;
-            let named = stream::iter(named).map(|id| Ok(Listed::from(id)));
+            let named = stream::iter(named).map(Ok);
             return self.take(named.boxed()).await;
         }
         let extent = extent(shared).await.map_err(|error| self.broken(&error))?;
@@ -68,20 +68,27 @@ impl Intake<'_> {
     }
 
     /// The named photos without those that neither the record nor the site has: a
-    /// slip of the keyboard is not to be counted as a photo for ever.
-    async fn there(&mut self, named: &[PhotoId]) -> Result<Vec<PhotoId>, Over> {
+    /// slip of the keyboard is not to be counted as a photo for ever. What was read
+    /// to find out goes along.
+    async fn there(&mut self, named: &[PhotoId]) -> Result<Vec<Listed>, Over> {
         let shared = self.shared;
         let mut there = Vec::with_capacity(named.len());
         for id in named {
             let known = shared.checkpoint.knows(id).await;
-            if !known.map_err(|error| self.broken(&error))?
-                && let Err(SiteError::Missing(text)) = shared.site.read(id).await
-            {
-                self.listed += 1;
-                shared.leave(id.clone(), Outcome::Failed(text));
-            } else {
-                there.push(id.clone());
+            let mut photo = Listed::from(id.clone());
+            if !known.map_err(|error| self.broken(&error))? {
+                match shared.site.read(id).await {
+                    Ok(reading) => photo.reading = Some(reading),
+                    Err(SiteError::Missing(text)) => {
+                        self.listed += 1;
+                        shared.leave(photo.id, Outcome::Failed(text));
+                        continue;
+                    }
+                    // It is read again, and that error is told.
+                    Err(_) => {}
+                }
             }
+            there.push(photo);
         }
         Ok(there)
     }

@@ -24,6 +24,11 @@ pub(super) async fn look(shared: Arc<Shared>, mut admitted: Admitted, output: Se
         return shared.leave(photo, Outcome::Skipped(Skip::Excluded));
     }
     let listed = admitted.listed.take();
+    // A photo that was named and not yet known has just been read.
+    if let Some(reading) = listed.clone().filter(|_| !shared.plan.ids.is_empty()) {
+        shared.strange.understood();
+        return decide(shared, admitted, reading, output).await;
+    }
     let settled = match &listed {
         Some(reading) => settled_by_list(&shared, &mut admitted, reading).await,
         None if admitted.news == News::Changed => Ok(None),
@@ -93,9 +98,6 @@ async fn settled_by_list(
     admitted: &mut Admitted,
     reading: &Reading,
 ) -> Result<Option<Skip>, CheckpointError> {
-    if matches!(shared.plan.mode, Mode::Fix) {
-        return Ok(None);
-    }
     shared.strange.understood();
     let record = &admitted.record;
     let owner = policy::owner(reading.alt_text(), reading.tag, record, &admitted.photo);

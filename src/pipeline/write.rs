@@ -235,17 +235,23 @@ impl Writer<'_> {
                     // The intent stays open: the next run settles it by reading.
                     return Ok(Landing::Refused(error.clone()));
                 }
-                Err(error) => Err(error.clone()),
-            };
-            let reading = match (shown, &reply) {
-                (Ok(reading), _) => reading,
-                (Err(error), Ok(_) | Err(SiteError::OutcomeUnknown(_))) => {
-                    return Ok(Landing::Refused(error));
-                }
-                (Err(error), Err(_)) => {
+                Err(error) => {
                     self.checkpoint
                         .void(write, error.to_string(), Moment::now())
                         .await?;
+                    return Ok(Landing::Refused(error.clone()));
+                }
+            };
+            let reading = match shown {
+                Ok(reading) => reading,
+                Err(error) => {
+                    // What was sent stays open, even if it was refused: the next
+                    // run settles it by reading.
+                    if matches!(reply, Err(SiteError::NotSent(_))) {
+                        self.checkpoint
+                            .void(write, error.to_string(), Moment::now())
+                            .await?;
+                    }
                     return Ok(Landing::Refused(error));
                 }
             };
@@ -316,9 +322,18 @@ impl Writer<'_> {
         if !half_saved || change.sent.1 != now.tag {
             return;
         }
+        let tag = match before {
+            Some(tag) => TagChange::Set(tag),
+            None if self.site.traits().clears_tag => TagChange::Clear,
+            // Without its mark this would only write the text once more.
+            None => {
+                tracing::warn!("{photo}: a half-saved mark stays: the site can't take one away");
+                return;
+            }
+        };
         let back = ChangeSet {
             alt: now.alt_text().to_owned(),
-            tag: before.map_or(TagChange::Clear, TagChange::Set),
+            tag,
         };
         match self.site.write(photo, &back, now).await {
             Ok(_) => tracing::warn!("{photo}: a half-saved mark was taken back"),

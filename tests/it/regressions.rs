@@ -5,6 +5,7 @@ use crate::support::{
     Act, FakeModel, FakePhoto, FakeSite, PatchReply, Reply, When, Workspace, photos,
 };
 use rusqlite::Connection;
+use serde_json::json;
 use std::time::Duration;
 
 const N: usize = 6;
@@ -151,6 +152,8 @@ fn a_state_file_with_a_half_done_transaction_can_be_looked_at() {
 #[test]
 fn a_write_that_was_overtaken_does_not_disown_the_text_that_came_after() {
     let (site, model, workspace, photo) = story();
+    // First texts go one at a time; here a site is known to take them.
+    let _ = workspace.run(&["run", "--id", &site.ids()[0]]).expect(0);
     site.script(When::patch().photo(&photo).times(1), Act::never());
     let mut running = workspace.spawn(&["run", "--json"]);
     assert!(running.until(|| {
@@ -187,4 +190,69 @@ fn a_run_that_ended_by_itself_leaves_one_file() {
             assert!(!path.exists(), "{} is left", path.display());
         }
     }
+}
+
+/// What a site says that will not have a change.
+fn refused() -> Act {
+    Act::reply(Reply::json(422, &json!({"message": "not like this"})))
+}
+
+/// Seed 35451 of the decision core: a write was refused and made all the same, and
+/// the site could not be read right after. It was taken for one that never was, and
+/// its text for a person's, which no upgrade would ever have touched.
+#[test]
+fn a_write_that_was_refused_and_made_is_ours_even_if_nobody_could_look() {
+    const OURS: &str = "A fishing boat lies on the sand at low tide.";
+    let (site, model, workspace, photo) = story();
+    model.script(When::chat(), Act::text(OURS));
+    site.script(When::patch().photo(&photo), refused());
+    // A look, and the one right before the write, are answered.
+    site.script(When::get().photo(&photo).from(3), refused());
+    site.edit_after(When::patch().photo(&photo), &photo, OURS, Some(json!(0)));
+    let args = ["run", "--id", &photo, "--json"];
+    let output = workspace.run(&args).expect(3).counted();
+    assert_eq!(output.number("/failed"), 1, "{output}");
+    assert_eq!(site.alt(&photo), OURS, "{output}");
+    site.behave();
+    let _ = workspace.run(&args).expect(0).counted();
+    assert_eq!(owner(&workspace, &photo), "ours");
+}
+
+/// Seed 33234 of the decision core: a named photo was read to see whether it is
+/// there, and once more to work on it. When that failed, what had been read was
+/// forgotten, so that nobody knew later that a person had removed a text.
+#[test]
+fn what_was_read_of_a_photo_that_was_named_is_remembered() {
+    let (site, model, mut workspace, photo) = story();
+    workspace.set("run.retry_after", "1s");
+    site.edit_by_person(&photo, "My own words", Some(json!(1)));
+    site.script(When::get().photo(&photo).from(2), refused());
+    site.script(When::pixels().photo(&photo), refused());
+    let output = workspace
+        .run(&["fix", &photo, "--replace-human", "--yes", "--json"])
+        .expect(3);
+    assert_eq!(output.number("/failed"), 1, "{output}");
+    site.behave();
+    site.edit_by_person(&photo, "", None);
+    // What failed is due again.
+    std::thread::sleep(Duration::from_millis(1100));
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/cleared"), 1, "{output}");
+    assert_eq!(site.alt(&photo), "");
+    assert_eq!(model.count(), N - 1);
+}
+
+/// Seed 39465 of the decision core: the site saved the mark of a write and refused
+/// its text. Where a mark can't be taken away, the old text was sent instead, once
+/// more, without a word in the journal.
+#[test]
+fn a_mark_that_can_t_be_taken_back_is_no_reason_to_send_the_text() {
+    let (site, _model, workspace, photo) = story();
+    site.script(When::patch().photo(&photo), refused());
+    site.edit_after(When::patch().photo(&photo), &photo, "", Some(json!(0)));
+    let output = workspace.run(&["run", "--id", &photo, "--json"]).expect(3);
+    assert_eq!(output.number("/failed"), 1, "{output}");
+    let sent = site.requests();
+    let sent: Vec<_> = sent.iter().filter(|sent| sent.method == "PATCH").collect();
+    assert_eq!(sent.len(), 1, "{sent:?}");
 }

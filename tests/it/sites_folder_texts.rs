@@ -234,20 +234,7 @@ fn killed_again_and_again_it_leaves_a_whole_table() {
     folder.workspace.set("site.texts", "alt.csv");
     folder.workspace.set("run.concurrency", 8);
     model.latency(Duration::from_millis(5));
-    let seed = fastrand::u64(..);
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut kills = 0;
-    for _ in 0..10 {
-        let enough = model.count() + random.usize(1..24);
-        let pause = Duration::from_millis(random.u64(0..40));
-        let mut running = folder.workspace.spawn(&["run", "--json"]);
-        if !running.until(|| model.count() >= enough) {
-            break;
-        }
-        // A random moment is the point of this test.
-        std::thread::sleep(pause);
-        running.kill();
-        kills += 1;
+    let seed = folder.killed(10, &model, |seed| {
         let confirmed = folder
             .workspace
             .rows("SELECT alt_kept FROM writes WHERE state = 'confirmed'");
@@ -260,8 +247,7 @@ fn killed_again_and_again_it_leaves_a_whole_table() {
         } else {
             assert!(confirmed.is_empty(), "seed {seed}");
         }
-    }
-    assert!(kills >= 3, "the folder is too small for this test");
+    });
     let _ = folder.workspace.run(&["run", "--json"]).expect(0).counted();
     let rows = rows(&folder, "alt.csv");
     assert_eq!(rows.len(), MANY, "seed {seed}");

@@ -76,6 +76,6 @@ fn flag_variable_and_setting_name_it_and_mistakes_are_said() {
     // On the clock of the machine.
     let there = workspace
         .altfill(&["run", "--until", "05:06"])
-        .env("TZ", "XXX-5:45");
+        .env("TZ", "NPT-5:45");
     there.run().expect(0).says(&["05:06 on"]);
 }

@@ -86,6 +86,13 @@ impl FakeCms {
     pub(crate) fn requests(&self) -> Vec<String> {
         self.backend.lock().1.clone()
     }
+
+    /// Panics where anything but reading was asked of it.
+    pub(crate) fn was_only_read(&self) {
+        let requests = self.requests();
+        let other = requests.iter().find(|request| !request.starts_with("GET "));
+        assert_eq!(other, None, "{requests:?}");
+    }
 }
 
 impl Backend {

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// The account that has no privileges.
 const NOBODY: u32 = 65534;
@@ -47,6 +48,29 @@ impl Folder {
         (0..n)
             .map(|nth| format!("{}/IMG_{nth:04}.jpg", album(nth)))
             .collect()
+    }
+
+    /// Runs that are killed at random moments, so many at most; after each one
+    /// the folder is looked at. Gives the seed.
+    pub(crate) fn killed(&self, times: usize, model: &FakeModel, look: impl Fn(u64)) -> u64 {
+        let seed = fastrand::u64(..);
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut kills = 0;
+        for _ in 0..times {
+            let enough = model.count() + random.usize(1..24);
+            let pause = Duration::from_millis(random.u64(0..40));
+            let mut running = self.workspace.spawn(&["run", "--json"]);
+            if !running.until(|| model.count() >= enough) {
+                break;
+            }
+            // A random moment is the point of this.
+            std::thread::sleep(pause);
+            running.kill();
+            kills += 1;
+            look(seed);
+        }
+        assert!(kills >= 3, "the folder is too small for this test");
+        seed
     }
 
     pub(crate) fn path(&self, id: &str) -> PathBuf {

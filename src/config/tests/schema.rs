@@ -1,6 +1,7 @@
 //! The schemas for editors know the keys that the code reads: all of them, and
 //! no others.
 
+use super::super::raw::DESCRIPTION;
 use super::super::{Environment, Overrides, load, providers};
 use crate::archive::ContextField;
 use serde_json::Value;
@@ -177,31 +178,16 @@ fn every_setting_is_among_those_that_are_printed() {
     assert!(!format!("{shown:?}").contains("s3cret"));
     let printed: BTreeSet<String> = shown.settings.iter().map(|one| one.key.clone()).collect();
     let schema = schema("pipeline");
-    let described = [
-        "set",
-        "id",
-        "auth",
-        "probe",
-        "may_write",
-        "list",
-        "read",
-        "update",
-        "fields",
-        "image",
-        "tag",
-        "join",
-        "errors",
-    ];
-    for table in ["", "site", "context", "run", "photo", "metrics", "notify"] {
+    let tables = ["site", "context", "run", "photo", "metrics", "notify"];
+    for table in [""].into_iter().chain(tables) {
         let (pointer, dot) = if table.is_empty() {
             (String::new(), "")
         } else {
             (format!("/properties/{table}"), ".")
         };
         for key in properties(&schema, &pointer) {
-            let is_table =
-                ["site", "context", "run", "photo", "metrics", "notify"].contains(&key.as_str());
-            let is_described = table == "site" && described.contains(&key.as_str());
+            let is_table = tables.contains(&key.as_str());
+            let is_described = table == "site" && DESCRIPTION.contains(&key.as_str());
             if !is_table && !is_described {
                 assert!(
                     printed.contains(&format!("{table}{dot}{key}")),

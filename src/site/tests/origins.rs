@@ -30,6 +30,16 @@ fn elsewhere(own: &Url, other: &Url) -> Vec<String> {
     ]
 }
 
+/// A server that sends every request on, to where the second says.
+async fn redirecting(status: u16) -> (Server, Arc<Mutex<String>>) {
+    let to = Arc::new(Mutex::new(String::new()));
+    let said = Arc::clone(&to);
+    let server = Server::start(move |_| {
+        answer(status, "").with("location", said.lock().unwrap().replace(['\n', '\t'], ""))
+    });
+    (server.await, to)
+}
+
 fn carries_nothing(seen: &[Seen], how: &str) {
     for request in seen {
         let all = format!("{request:?}");
@@ -64,12 +74,7 @@ fn with_own_images(url: &Url) -> SiteSettings {
 async fn no_redirect_of_the_api_takes_the_token_along() {
     let other = Server::start(|_| photo()).await;
     for status in [301, 302, 303, 307, 308] {
-        let to = Arc::new(Mutex::new(String::new()));
-        let said = Arc::clone(&to);
-        let server = Server::start(move |_| {
-            answer(status, "").with("location", said.lock().unwrap().replace(['\n', '\t'], ""))
-        })
-        .await;
+        let (server, to) = redirecting(status).await;
         let site = at(&server);
         let mut targets = elsewhere(&server.url, &other.url);
         targets.push("https://127.0.0.1/x".to_owned());
@@ -89,12 +94,7 @@ async fn no_redirect_of_the_api_takes_the_token_along() {
 async fn no_redirect_of_an_image_takes_the_token_along() {
     let other = Server::start(|_| image()).await;
     for status in [301, 302, 303, 307, 308] {
-        let to = Arc::new(Mutex::new(String::new()));
-        let said = Arc::clone(&to);
-        let server = Server::start(move |_| {
-            answer(status, "").with("location", said.lock().unwrap().replace(['\n', '\t'], ""))
-        })
-        .await;
+        let (server, to) = redirecting(status).await;
         let site = open(&with_own_images(&server.url));
         let reading = Reading {
             image: Some("/own.jpg".to_owned()),
