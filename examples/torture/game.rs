@@ -35,7 +35,7 @@ pub(crate) struct Game {
     executions: u64,
     /// Tokens that the site has had before.
     pub(crate) tokens: u32,
-    _servers: Vec<Server>,
+    servers: Vec<Server>,
 }
 
 impl Game {
@@ -71,7 +71,7 @@ impl Game {
             runs: Vec::new(),
             executions: 0,
             tokens: 0,
-            _servers: vec![site, first, second],
+            servers: vec![site, first, second],
         };
         game.list_all();
         game
@@ -118,6 +118,8 @@ impl Game {
         let mut line = vec!["--config", config.as_str()];
         line.extend(args.iter().map(String::as_str));
         let execution = process::execute(&self.workspace, &self.shared, &line, end, hardship);
+        // What a process that was killed had sent is its own, not the next one's.
+        self.servers.iter().for_each(Server::catch_up);
         if TELL.load(Ordering::Relaxed) {
             println!(
                 "run {}: {args:?} {end:?} {hardship:?} {weather:?}",

@@ -3,10 +3,12 @@
 //! of a body, never answer, or stop listening for a while.
 
 use std::fmt;
-use std::future::Future;
-use std::io;
+use std::future::{Future, poll_fn};
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, mpsc};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -185,6 +187,26 @@ enum Order {
 pub(crate) struct Server {
     address: SocketAddr,
     orders: tokio::sync::mpsc::UnboundedSender<Order>,
+    listening: Listening,
+}
+
+/// Connections on which a request may be waiting that no handler has seen yet.
+#[derive(Clone, Default)]
+struct Listening(Arc<AtomicUsize>);
+
+impl Listening {
+    fn begin(&self) -> Ear {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ear(self.clone())
+    }
+}
+
+struct Ear(Listening);
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        (self.0).0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Server {
@@ -197,8 +219,29 @@ impl Server {
             .local_addr()
             .expect("a bound socket has an address");
         let (orders, inbox) = tokio::sync::mpsc::unbounded_channel();
-        RUNTIME.spawn(accept(listener, address, handler, inbox));
-        Self { address, orders }
+        let listening = Listening::default();
+        RUNTIME.spawn(accept(listener, listening.clone(), handler, inbox));
+        Self {
+            address,
+            orders,
+            listening,
+        }
+    }
+
+    /// Waits until the handler has seen every request of a client that is gone:
+    /// on a busy machine, some may still be on their way through the sockets.
+    pub(crate) fn catch_up(&self) {
+        let end = Instant::now() + Duration::from_secs(10);
+        // Connections are taken in the order in which they were made, so once this
+        // one is noticed, all are.
+        if let Ok(mut last) = std::net::TcpStream::connect(self.address) {
+            let _ = last.set_read_timeout(Some(Duration::from_secs(10)));
+            let _ = last.shutdown(std::net::Shutdown::Write);
+            let _ = last.read(&mut [0]);
+        }
+        while self.listening.0.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Scheme, host and port, without a slash at the end.
@@ -227,10 +270,13 @@ impl Drop for Server {
 
 async fn accept<H: Handler>(
     mut listener: TcpListener,
-    address: SocketAddr,
+    listening: Listening,
     handler: Arc<H>,
     mut inbox: tokio::sync::mpsc::UnboundedReceiver<Order>,
 ) {
+    let address = listener
+        .local_addr()
+        .expect("a bound socket has an address");
     let mut connections = CancellationToken::new();
     loop {
         tokio::select! {
@@ -238,12 +284,13 @@ async fn accept<H: Handler>(
                 let Ok((stream, _)) = accepted else { continue };
                 let handler = Arc::clone(&handler);
                 let cut = connections.clone();
+                let (listening, ear) = (listening.clone(), listening.begin());
                 tokio::spawn(async move {
                     // Resetting instead of closing keeps ports out of TIME_WAIT.
                     let _ = stream.set_zero_linger();
                     tokio::select! {
                         () = cut.cancelled() => {}
-                        _ = converse(stream, handler) => {}
+                        _ = converse(stream, handler, &listening, ear) => {}
                     }
                 });
             }
@@ -277,7 +324,12 @@ fn bind(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-async fn converse<H: Handler>(mut stream: TcpStream, handler: Arc<H>) -> io::Result<()> {
+async fn converse<H: Handler>(
+    mut stream: TcpStream,
+    handler: Arc<H>,
+    listening: &Listening,
+    mut ear: Ear,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(16 << 10);
     let mut idle_since = None;
@@ -291,8 +343,16 @@ async fn converse<H: Handler>(mut stream: TcpStream, handler: Arc<H>) -> io::Res
         }
         let wants_body = request.method != "HEAD";
         let closing = request.header("connection") == Some("close");
-        let answer = handler.answer(request).await;
+        let mut answer = std::pin::pin!(handler.answer(request));
+        // What a handler does before it waits for anything, it does now.
+        let at_once = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+        drop(ear);
+        let answer = match at_once {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => answer.await,
+        };
         let goes_on = deliver(&mut stream, &answer, wants_body).await?;
+        ear = listening.begin();
         if !goes_on {
             break;
         }
