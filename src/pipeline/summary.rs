@@ -222,6 +222,8 @@ impl Summary {
             }
             Event::Adopted(_) => {
                 *self.adopted.get_or_insert(0) += 1;
+                // It was left alone at first, and no longer is.
+                self.skipped.unproven = self.skipped.unproven.saturating_sub(1);
             }
             _ => {}
         }

@@ -165,6 +165,7 @@ fn without_a_backup_adopting_touches_no_persons_text() {
         .run(&["adopt", "--yes", "--trust-tag", "--json"])
         .expect(0);
     assert_eq!(adopted.number("/adopted"), N as u64 - 1, "{adopted}");
+    assert_eq!(adopted.number("/skipped/unproven"), 0, "{adopted}");
     let next = as_the_unit_does(&workspace, &["--json"])
         .run()
         .expect(0)
