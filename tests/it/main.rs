@@ -58,6 +58,7 @@ mod secrets;
 mod shell;
 mod sites_described;
 mod sites_folder;
+mod sites_folder_faults;
 mod sites_folder_texts;
 mod sites_misdescribed;
 mod sites_wordpress;
