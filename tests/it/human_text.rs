@@ -367,3 +367,27 @@ fn a_vouched_mark_that_the_site_does_not_take_is_a_failure() {
     assert_eq!(output.number("/written"), 1);
     assert_eq!(site.verified(photo), Some(json!(1)));
 }
+
+#[test]
+fn a_site_that_saves_only_the_mark_of_a_write_does_not_make_a_persons_text_a_machines() {
+    let Story {
+        site,
+        workspace,
+        photo,
+        ..
+    } = &story();
+    site.edit_by_person(photo, MINE, Some(json!(1)));
+    let refused = Act::reply(Reply::json(422, &json!({"message": "too long"})));
+    site.script(When::patch().photo(photo).nth(1), refused);
+    // The mark is saved all the same.
+    let first = When::patch().photo(photo).nth(1);
+    site.edit_after(first, photo, MINE, Some(json!(0)));
+    let args = ["fix", photo, "--replace-human", "--yes", "--json"];
+    let output = workspace.run(&args).expect(3);
+    assert_eq!(output.number("/failed"), 1, "{output}");
+    assert_eq!(site.alt(photo), MINE);
+    assert_eq!(site.verified(photo), Some(json!(1)));
+    let sent: Vec<_> = site.writes().into_iter().map(|write| write.sent).collect();
+    let back = json!({"verified": 1});
+    assert_eq!(sent.last(), back.as_object(), "the text is not sent again");
+}
