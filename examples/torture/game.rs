@@ -199,7 +199,7 @@ impl Game {
         let faulty = hardship.blocks.is_some()
             || execution.sealed
             || hardship.under.iter().any(|word| word.contains("inject"));
-        let closes = records && !faulty && execution.twin.is_none();
+        let closes = records && !faulty && hardship.twin.is_none();
         if closes && open_still && matches!(execution.code, Some(0 | 3 | 4)) {
             broken.push("it closes its files");
         }

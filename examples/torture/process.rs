@@ -123,12 +123,15 @@ pub(crate) fn execute(
         world.runs = true;
     }
     let twin = hardship.twin.map(|after| {
+        under_way(&mut child, shared);
         std::thread::sleep(after);
-        twin(workspace, shared, args)
+        let code = twin(workspace, shared, args);
+        (code, shared.lock().requests)
     });
-    let both = twin.filter(|_| matches!(child.try_wait(), Ok(None)));
     let mut execution = watch(&mut child, process, end, hardship);
-    execution.twin = both.flatten();
+    // What it asked for before and after shows that it was at work meanwhile.
+    let both = twin.filter(|(_, until_then)| shared.lock().requests > *until_then);
+    execution.twin = both.and_then(|(code, _)| code);
     execution.sealed = sealed.is_some();
     drop(sealed);
     {
@@ -154,6 +157,17 @@ fn surroundings(command: &mut Command, workspace: &Workspace, shared: &Shared, a
         .current_dir(workspace.directory())
         .args(args)
         .stdin(Stdio::null());
+}
+
+/// Waits until the program asks for something, or is gone.
+fn under_way(child: &mut Child, shared: &Shared) {
+    let begun = Moment::now();
+    while shared.lock().requests == 0
+        && matches!(child.try_wait(), Ok(None))
+        && begun.elapsed() < DEADLINE
+    {
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// A second run beside the first one; gives its exit code.

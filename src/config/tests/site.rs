@@ -79,7 +79,7 @@ fn the_embedded_archive_needs_nothing_and_says_what_it_ignores() {
 
 #[test]
 fn a_folder_says_what_it_ignores() {
-    let lines = "[site]\npreset = \"folder\"\ndir = \".\"\n";
+    let lines = "model = \"embedded\"\n[site]\npreset = \"folder\"\ndir = \".\"\n";
     let odd = format!(
         "{lines}{}texts = \"alt.csv\"\nsidecar = \"photo.xmp\"\n",
         FOR_HTTP.join("\n")
