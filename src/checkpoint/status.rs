@@ -88,7 +88,8 @@ const STANDING: &str = "WITH standing AS (
         EXISTS (SELECT 1 FROM drafts WHERE drafts.slot = slots.id
                 AND drafts.verdict = 'write' AND drafts.decision IS NULL
                 AND NOT EXISTS (SELECT 1 FROM writes WHERE writes.slot = drafts.slot
-                                AND writes.draft = drafts.id AND writes.state IN ('confirmed', 'undone'))) AS drafted,
+                                AND writes.draft = drafts.id
+                                AND writes.state IN ('confirmed', 'undone'))) AS drafted,
         EXISTS (SELECT 1 FROM writes WHERE writes.slot = slots.id
                 AND writes.state = 'undone')
         OR EXISTS (SELECT 1 FROM drafts WHERE drafts.slot = slots.id

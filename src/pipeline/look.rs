@@ -23,12 +23,14 @@ pub(super) async fn look(shared: Arc<Shared>, mut admitted: Admitted, output: Se
     if !shared.plan.selects(&photo) {
         return shared.leave(photo, Outcome::Skipped(Skip::Excluded));
     }
-    let listed = admitted.listed.take();
-    // A photo that was named and not yet known has just been read.
-    if let Some(reading) = listed.clone().filter(|_| !shared.plan.ids.is_empty()) {
-        shared.strange.understood();
-        return decide(shared, admitted, reading, output).await;
-    }
+    let listed = match admitted.listed.take() {
+        // A photo that was named and not yet known has just been read.
+        Some(reading) if !shared.plan.ids.is_empty() => {
+            shared.strange.understood();
+            return decide(shared, admitted, reading, output).await;
+        }
+        listed => listed,
+    };
     let settled = match &listed {
         Some(reading) => settled_by_list(&shared, &mut admitted, reading).await,
         None if admitted.news == News::Changed => Ok(None),

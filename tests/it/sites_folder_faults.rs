@@ -5,7 +5,6 @@
 use crate::sites_folder::{MINE, N, foreign, is_sidecar, unwrapped, written};
 use crate::support::folder::{alt_text, exiftool, has_exiftool, packet};
 use crate::support::{FakeModel, Folder};
-use serde_json::json;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
 
@@ -27,17 +26,7 @@ fn an_edit_while_the_model_is_asked_is_not_overwritten() {
         text("rating.xmp"),
         folder.path(&other).display(),
     );
-    let arguments = [
-        "sh".to_owned(),
-        "-c".to_owned(),
-        script,
-        "{image}".to_owned(),
-    ];
-    folder.workspace.add_entry(
-        "fake",
-        json!({"deployment": "local", "provider": "command", "command": arguments}),
-    );
-    folder.workspace.set("run.concurrency", 1);
+    folder.describe_by(&script);
     let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
     let person = output.number("/conflict") + output.number("/skipped/person");
     assert_eq!(person, 1, "{output}");

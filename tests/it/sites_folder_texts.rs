@@ -190,17 +190,7 @@ fn an_edit_of_the_file_during_a_run_is_not_lost() {
         path("alt.csv"),
         path("done")
     );
-    let arguments = [
-        "sh".to_owned(),
-        "-c".to_owned(),
-        script,
-        "{image}".to_owned(),
-    ];
-    folder.workspace.add_entry(
-        "fake",
-        json!({"deployment": "local", "provider": "command", "command": arguments}),
-    );
-    folder.workspace.set("run.concurrency", 1);
+    folder.describe_by(&script);
     let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
     let person = output.number("/conflict") + output.number("/skipped/person");
     assert_eq!((person, output.number("/written")), (1, 2), "{output}");

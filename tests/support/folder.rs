@@ -3,6 +3,7 @@
 
 use super::photos::{Metadata, photo};
 use super::{FakeModel, Program, Workspace};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -71,6 +72,14 @@ impl Folder {
         }
         assert!(kills >= 3, "the folder is too small for this test");
         seed
+    }
+
+    /// Has a script of the shell write the texts, one after the other.
+    pub(crate) fn describe_by(&mut self, script: &str) {
+        let command = ["sh", "-c", script, "{image}"];
+        let entry = json!({"deployment": "local", "provider": "command", "command": command});
+        self.workspace.add_entry("fake", entry);
+        self.workspace.set("run.concurrency", 1);
     }
 
     pub(crate) fn path(&self, id: &str) -> PathBuf {
