@@ -17,6 +17,7 @@ mod guard;
 mod head;
 mod jpeg;
 mod memory;
+mod png;
 mod prepare;
 mod sample;
 mod shrink;

@@ -3,7 +3,7 @@
 
 use super::format::{self, Format};
 use super::jpeg::{self, Layout};
-use super::{Limits, PhotoError, memory};
+use super::{Limits, PhotoError, memory, png};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 use std::error::Error;
@@ -26,7 +26,9 @@ impl Still {
     pub(super) fn read(bytes: &[u8], long_edge: u32, limits: Limits) -> Result<Self, PhotoError> {
         match format::recognise(bytes) {
             Ok(Format::Jpeg) => Self::read_jpeg(bytes, long_edge, limits),
-            Ok(Format::Png) => Self::read_other(bytes, ImageFormat::Png, limits),
+            Ok(Format::Png) => {
+                Self::read_other(&png::without_texts(bytes), ImageFormat::Png, limits)
+            }
             Ok(Format::Gif) => Self::read_other(bytes, ImageFormat::Gif, limits),
             Ok(Format::WebP) => Self::read_other(bytes, ImageFormat::WebP, limits),
             Ok(Format::Tiff) => Self::read_other(bytes, ImageFormat::Tiff, limits),

@@ -184,7 +184,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>)> {
             .concat(),
         ),
         (
-            "PNG of a million chunks",
+            "PNG of a million texts",
             [
                 &png_header(64, 64)[..33],
                 &chunk(*b"tEXt", b"a\0").repeat(1 << 20),
@@ -259,6 +259,14 @@ pub(crate) fn burdened() -> Vec<(&'static str, Vec<u8>)> {
         (
             "PNG with a text of a quarter of a gigabyte",
             png((640, 480), Colour::Rgb, &[chunk(*b"zTXt", &text)]),
+        ),
+        (
+            "PNG with four million texts",
+            png(
+                (640, 480),
+                Colour::Rgb,
+                &[chunk(*b"tEXt", b"a\0").repeat(4 << 20)],
+            ),
         ),
         (
             "GIF of fifty thousand frames without an end",
