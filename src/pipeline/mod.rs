@@ -23,6 +23,7 @@ mod shared;
 mod stage;
 mod stop;
 mod summary;
+mod throttle;
 mod undo;
 mod write;
 

@@ -5,6 +5,7 @@ use super::limit::Limit;
 use super::proof::Proof;
 use super::shared::{Shared, Strange, megabytes};
 use super::stage::stage;
+use super::throttle::Throttle;
 use super::{Action, Event, Fatal, Observer, Plan, Stop, Summary, Why};
 use super::{caption, list, look, prepare, recover, write};
 use crate::archive::{Ended, Fingerprint, Moment, RunId};
@@ -126,7 +127,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         summary: Mutex::new(summary),
         strange: Strange::default(),
         proof,
-        write_turn: tokio::sync::Mutex::default(),
+        throttle: Throttle::new(plan.run.outage_patience),
         plan,
         run,
         site,

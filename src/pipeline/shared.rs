@@ -4,6 +4,7 @@ use super::chain::Chain;
 use super::items::Looked;
 use super::limit::Limit;
 use super::proof::Proof;
+use super::throttle::Throttle;
 use super::{Event, Observer, Outcome, Plan, Settled, Stop, Summary};
 use crate::archive::{Moment, PhotoId, PixelVersion, Recipe, RunNumber, Skip};
 use crate::checkpoint::{Checkpoint, CheckpointError, Failure};
@@ -42,8 +43,8 @@ pub(super) struct Shared {
     pub(super) strange: Strange,
     /// Whether writing to this site is known to work.
     pub(super) proof: Proof,
-    /// The turn of writes that the site's limits held back.
-    pub(super) write_turn: tokio::sync::Mutex<()>,
+    /// What writes know of the site's limits.
+    pub(super) throttle: Throttle,
 }
 
 /// Bytes in the unit of [`Shared::memory`], rounded up and never nothing.

@@ -85,11 +85,7 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
         undoes: Some(write.id),
         at: Moment::now(),
     };
-    let writer = Writer {
-        site: &*shared.site,
-        checkpoint: &shared.checkpoint,
-        turn: &shared.write_turn,
-    };
+    let writer = Writer::new(&shared);
     let keeps_mark = write.before.1.is_none() && write.sent.1.is_some() && {
         let traits = shared.site.traits();
         traits.holds_tag && !traits.clears_tag && fresh.marking == Marking::Possible

@@ -3,8 +3,9 @@
 
 use super::items::{Captioned, Looked, ToWrite};
 use super::shared::Shared;
+use super::throttle::{HeldBack, Patience, Throttle};
 use super::{Fatal, Outcome};
-use crate::archive::{Marking, Moment, Owner, PhotoId, Reading, Tag};
+use crate::archive::{Marking, Moment, Owner, PhotoId, Reading, Tag, WriteId};
 use crate::checkpoint::{Checkpoint, CheckpointError, Look, NewWrite};
 use crate::policy::{self, Landed, landed};
 use crate::site::{ChangeSet, Site, SiteError, TagChange, Written};
@@ -13,11 +14,6 @@ use std::sync::Arc;
 /// How often a write whose reply was lost, and that had not reached the site
 /// when we looked, is sent again.
 const RESENDS: u32 = 3;
-
-/// How often a write that the site's limits held back is tried again, each time
-/// after a fresh read. The waits in between are the site's own pauses of a second
-/// and more, so this is patience for several minutes.
-const HELD_BACK: u32 = 300;
 
 /// Works on one photo whose text may be published; its way ends here.
 pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
@@ -39,12 +35,10 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
         return conflict(&shared, looked, fresh, why, generated).await;
     }
     let change = change(&shared, &looked, &fresh, text);
-    let writer = Writer {
-        site: &*shared.site,
-        checkpoint: &shared.checkpoint,
-        turn: &shared.write_turn,
-    };
-    match writer.carry_out(&looked.photo, fresh, change).await {
+    match Writer::new(&shared)
+        .carry_out(&looked.photo, fresh, change)
+        .await
+    {
         Ok(Landing::Kept(kept)) => {
             shared.proof.succeeded();
             shared.settle(looked.photo, Outcome::Written { text: kept }, generated);
@@ -176,15 +170,20 @@ pub(super) enum Landing {
 
 /// Carries out a change, journalled before and after.
 pub(super) struct Writer<'a> {
-    pub(super) site: &'a dyn Site,
-    pub(super) checkpoint: &'a Checkpoint,
-    /// Held while a write is tried again that the site's limits held back. Each
-    /// try is a read and a write, and the reads of several would use up what the
-    /// site allows before any of them gets to its write.
-    pub(super) turn: &'a tokio::sync::Mutex<()>,
+    site: &'a dyn Site,
+    checkpoint: &'a Checkpoint,
+    throttle: &'a Throttle,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        Self {
+            site: &*shared.site,
+            checkpoint: &shared.checkpoint,
+            throttle: &shared.throttle,
+        }
+    }
+
     /// Journals, sends and settles one change of a photo that reads `fresh`.
     pub(super) async fn carry_out(
         &self,
@@ -201,15 +200,15 @@ impl Writer<'_> {
             },
         };
         let kept = self.site.cleaned(&change.sent.0);
-        let (mut attempts, mut held_back) = (0, 0);
-        // Kept to the end of this change, once taken.
-        let mut turn = None;
+        let mut attempts = 0;
+        // Its turn is kept to the end of this change.
+        let mut held_back: Option<HeldBack<'_>> = None;
         loop {
             let write = self.checkpoint.intend(change.clone()).await?;
             let reply = self.site.write(photo, &change_set, &fresh).await;
             attempts += 1;
-            if turn.is_none() && matches!(reply, Err(SiteError::NotSent(_))) {
-                turn = Some(self.turn.lock().await);
+            if held_back.is_none() && matches!(reply, Err(SiteError::NotSent(_))) {
+                held_back = Some(self.throttle.hold_back().await);
             }
             let shown = match &reply {
                 Ok(Written::Shown(reading)) => Ok(Reading::clone(reading)),
@@ -265,18 +264,8 @@ impl Writer<'_> {
                 tracing::warn!("the site made of the text of {photo}: {now}");
             }
             match became {
-                Landed::Foreign if cleaned => {
-                    self.checkpoint
-                        .confirm(write, now.to_owned(), Moment::now())
-                        .await?;
-                    return Ok(Landing::Kept(now.to_owned()));
-                }
-                Landed::Exact | Landed::Cleaned => {
-                    self.checkpoint
-                        .confirm(write, now.to_owned(), Moment::now())
-                        .await?;
-                    return Ok(Landing::Kept(now.to_owned()));
-                }
+                Landed::Exact | Landed::Cleaned => return self.kept(write, now).await,
+                Landed::Foreign if cleaned => return self.kept(write, now).await,
                 Landed::Foreign => {
                     let why = "another text stands there".to_owned();
                     self.checkpoint.void(write, why, Moment::now()).await?;
@@ -296,10 +285,21 @@ impl Writer<'_> {
                 Err(_) if vouched_since(change.before.1, &reading) => {
                     return Ok(Landing::Foreign(reading));
                 }
-                Err(SiteError::NotSent(_)) if held_back < HELD_BACK => {
-                    held_back += 1;
-                    attempts -= 1;
-                    fresh = reading;
+                Err(SiteError::NotSent(why)) => {
+                    let patience = held_back.as_mut().map(HeldBack::again);
+                    match patience.unwrap_or(Patience::Left) {
+                        Patience::Left => {
+                            attempts -= 1;
+                            fresh = reading;
+                        }
+                        Patience::OverForThisPhoto => {
+                            return Ok(Landing::Refused(SiteError::NotSent(why)));
+                        }
+                        Patience::OverForTheSite => {
+                            let why = format!("the site holds back every text ({why})");
+                            return Ok(Landing::Refused(SiteError::Outage(why)));
+                        }
+                    }
                 }
                 Err(SiteError::OutcomeUnknown(_)) if attempts < RESENDS => fresh = reading,
                 Err(error) => return Ok(Landing::Refused(error)),
@@ -313,6 +313,16 @@ impl Writer<'_> {
 }
 
 impl Writer<'_> {
+    /// A text of ours stands on the site, as the site made it.
+    async fn kept(&self, write: WriteId, text: &str) -> Result<Landing, CheckpointError> {
+        self.throttle.landed();
+        let text = text.to_owned();
+        self.checkpoint
+            .confirm(write, text.clone(), Moment::now())
+            .await?;
+        Ok(Landing::Kept(text))
+    }
+
     /// Some sites save the mark of a request whose text they refuse. A mark that
     /// says "machine" on a text that is not ours is a lie about whoever wrote it,
     /// so it goes back to what it was.

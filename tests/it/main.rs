@@ -56,6 +56,7 @@ mod reports;
 mod schemas;
 mod secrets;
 mod shell;
+mod site_limits;
 mod sites_described;
 mod sites_folder;
 mod sites_folder_faults;

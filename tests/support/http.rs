@@ -212,9 +212,9 @@ impl Drop for Ear {
 impl Server {
     /// Listens on a free port of loopback.
     pub(crate) fn start<H: Handler>(handler: Arc<H>) -> Self {
-        let listener = RUNTIME
-            .block_on(TcpListener::bind("127.0.0.1:0"))
-            .expect("a free port on loopback");
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = RUNTIME.block_on(async { bind(free).listen(1024) });
+        let listener = listener.expect("a bound socket can listen");
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
@@ -296,12 +296,12 @@ async fn accept<H: Handler>(
             }
             order = inbox.recv() => match order {
                 Some(Order::GoDown(time, done)) => {
-                    drop(listener);
-                    connections.cancel();
-                    connections = CancellationToken::new();
                     // A bound socket that doesn't listen refuses connections,
                     // and nobody else can take the port.
                     let reserved = bind(address);
+                    drop(listener);
+                    connections.cancel();
+                    connections = CancellationToken::new();
                     let _ = done.send(());
                     tokio::time::sleep(time).await;
                     listener = reserved.listen(1024).expect("our own port can listen again");
@@ -315,12 +315,12 @@ async fn accept<H: Handler>(
     }
 }
 
+/// A socket of an address that may be ours already.
 fn bind(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).expect("a socket option");
-    socket
-        .bind(address)
-        .expect("the port that was ours a moment ago");
+    socket.set_reuseport(true).expect("a socket option");
+    socket.bind(address).expect("a free port, or our own");
     socket
 }
 
