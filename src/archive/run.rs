@@ -123,11 +123,13 @@ pub enum Skip {
     Excluded,
     /// The site listed it and does not have it any more.
     Gone,
+    /// A later run of ours wrote another text.
+    Replaced,
 }
 
 impl Skip {
     /// Every reason, in the order in which summaries list them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Person,
         Self::Unproven,
         Self::UpToDate,
@@ -139,6 +141,7 @@ impl Skip {
         Self::Parked,
         Self::Excluded,
         Self::Gone,
+        Self::Replaced,
     ];
 
     /// The name in reports.
@@ -155,6 +158,7 @@ impl Skip {
             Self::Parked => "parked",
             Self::Excluded => "excluded",
             Self::Gone => "gone",
+            Self::Replaced => "replaced",
         }
     }
 }

@@ -83,7 +83,8 @@ impl Checkpoint {
                 .collect::<rusqlite::Result<_>>()?;
             let rejected = rows
                 .iter()
-                .any(|(_, _, decision)| decision.as_deref() == Some("rejected"));
+                .find(|(_, _, decision)| decision.as_deref() == Some("rejected"))
+                .map(|(id, _, _)| DraftId(*id));
             let draft = rows
                 .iter()
                 .find(|(_, _, decision)| decision.as_deref() != Some("rejected"))

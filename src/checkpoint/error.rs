@@ -1,5 +1,6 @@
 //! What can be wrong with a state file.
 
+use rusqlite::ErrorCode;
 use std::path::PathBuf;
 
 /// Why the state file can't be used.
@@ -77,6 +78,9 @@ impl CheckpointError {
                 "give every site its own `state` path, or set `site.name` to the name in the file if the site only moved"
             }
             Self::File { .. } => "check the path, its permissions and the free space of the disk",
+            Self::Sql { source, .. } if source.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+                "run altfill as the user whose file it is: even reading it needs the right to write in its folder"
+            }
             Self::Sql { .. } | Self::Commit { .. } => {
                 "check the free space and the permissions of its folder; what was recorded before is kept, and the next run goes on from there"
             }

@@ -27,7 +27,13 @@ pub fn open(path: &Path, site: &SiteName) -> Result<Checkpoint, CheckpointError>
 pub fn open_scratch_copy(path: &Path, site: &SiteName) -> Result<Checkpoint, CheckpointError> {
     // An empty name is SQLite's own temporary file, removed when closed.
     let mut scratch = Connection::open("").map_err(|source| sql(path, source))?;
-    if path.exists() {
+    let there = path.try_exists();
+    let there = there.map_err(|source| CheckpointError::File {
+        what: "look at",
+        path: path.to_owned(),
+        source,
+    })?;
+    if there {
         let original = read_only(path)?;
         check_format(&original, path)?;
         snapshot(&original, &mut scratch, path)?;
@@ -67,14 +73,14 @@ fn start(
 }
 
 /// A state file belongs to one site, so that undo, adopt and the report never
-/// mix two archives that happen to have photos of the same name.
+/// mix two archives that happen to have photos of the same name. One without a
+/// photo belongs to whoever comes: the address may have been mistyped before.
 fn claim(connection: &Connection, path: &Path, site: &SiteName) -> Result<(), CheckpointError> {
     other_site(connection, path, site)?;
+    let name = [site.as_str()];
     connection
-        .execute(
-            "INSERT OR IGNORE INTO sites (name) VALUES (?1)",
-            [site.as_str()],
-        )
+        .execute("DELETE FROM sites WHERE name <> ?1", name)
+        .and_then(|_| connection.execute("INSERT OR IGNORE INTO sites (name) VALUES (?1)", name))
         .map(drop)
         .map_err(|source| sql(path, source))
 }
@@ -87,7 +93,7 @@ pub(super) fn other_site(
 ) -> Result<(), CheckpointError> {
     let other = connection
         .query_row(
-            "SELECT name FROM sites WHERE name <> ?1",
+            "SELECT name FROM sites WHERE name <> ?1 AND EXISTS (SELECT 1 FROM photos)",
             [site.as_str()],
             |row| row.get(0),
         )

@@ -21,8 +21,14 @@ pub struct Status {
     pub missing: u64,
     /// Of the missing: a draft is ready to be written.
     pub drafts_waiting: u64,
-    /// Of the missing: a held or rejected draft waits for a person.
+    /// Of the missing: a held draft waits for a person.
     pub held: u64,
+    /// Of the missing: a person rejected the draft. Another recipe is tried.
+    pub rejected: u64,
+    /// Of the missing: our text was undone. Another recipe is tried.
+    pub undone: u64,
+    /// Of the missing: seen in a listing and never looked at.
+    pub unseen: u64,
     /// Held drafts by reason.
     pub held_by_reason: Vec<(String, u64)>,
     /// Of the missing: failed lately, tried again when due.
@@ -91,9 +97,9 @@ const STANDING: &str = "WITH standing AS (
                                 AND writes.draft = drafts.id
                                 AND writes.state IN ('confirmed', 'undone'))) AS drafted,
         EXISTS (SELECT 1 FROM writes WHERE writes.slot = slots.id
-                AND writes.state = 'undone')
-        OR EXISTS (SELECT 1 FROM drafts WHERE drafts.slot = slots.id
-                AND drafts.decision = 'rejected') AS declined
+                AND writes.state = 'undone') AS undone,
+        EXISTS (SELECT 1 FROM drafts WHERE drafts.slot = slots.id
+                AND drafts.decision = 'rejected') AS rejected
     FROM photos
     JOIN slots ON slots.photo = photos.id AND slots.kind = ?2 AND slots.language = ?3
     WHERE photos.site = ?1 AND NOT photos.gone)";
@@ -116,8 +122,12 @@ const COUNTS: &str = "SELECT count(*),
     count(*) FILTER (WHERE missing AND NOT accepted AND open AND free AND NOT drafted
                      AND NOT declined AND due IS NULL),
     count(*) FILTER (WHERE missing AND NOT accepted AND open AND free AND NOT drafted
-                     AND NOT declined AND due <= ?4)
-    FROM (SELECT *,
+                     AND NOT declined AND due <= ?4),
+    count(*) FILTER (WHERE waits AND rejected),
+    count(*) FILTER (WHERE waits AND undone AND NOT rejected),
+    count(*) FILTER (WHERE owner IS NULL)
+    FROM (SELECT *, undone OR rejected AS declined,
+        missing AND NOT (accepted OR drafted OR held OR cleared OR decorative OR parked) AS waits,
         NOT (missing AND cleared) AND coalesce(owner, 'nobody') IN ('nobody', 'ours') AS open,
         NOT parked AND NOT decorative AND NOT kept_back AS free,
         due IS NULL OR due <= ?4 AS ready
@@ -150,6 +160,9 @@ impl Checkpoint {
                         parked: count(8)?,
                         cleared: count(9)?,
                         decorative: count(10)?,
+                        rejected: count(15)?,
+                        undone: count(16)?,
+                        unseen: count(17)?,
                         next_run: NextRun {
                             accepted: count(11)?,
                             drafts: count(12)?,

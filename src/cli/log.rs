@@ -107,6 +107,9 @@ fn log(event: &Event) {
             version = env!("CARGO_PKG_VERSION")
         ),
         Event::Listed(photos) => line!("listed", photos),
+        Event::Expected(photos) => {
+            tracing::debug!(target: TARGET, event = "expected", photos);
+        }
         Event::Wanted(photo) => {
             tracing::debug!(target: TARGET, event = "wanted", photo = photo.as_str());
         }

@@ -260,6 +260,8 @@ impl Output {
         }
         let confirm = dialoguer::Confirm::new()
             .with_prompt(self.one_line(question))
+            // Whoever types a whole word must not have its rest in the shell.
+            .wait_for_newline(true)
             .default(false);
         Ok(self.bars.suspend(|| confirm.interact())?)
     }

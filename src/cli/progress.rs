@@ -60,10 +60,9 @@ struct Waiting {
 impl Progress {
     pub(super) fn new(output: &Output) -> Self {
         let photos = output.bars().add(ProgressBar::no_length());
-        let style = "{bar:24} {pos}/{len} photos  {msg}";
-        photos.set_style(ProgressStyle::with_template(style).expect("the template is sound"));
+        photos.set_style(style("{pos} photos so far  {msg}"));
         let waiting = output.bars().add(ProgressBar::new_spinner());
-        waiting.set_style(ProgressStyle::with_template("{msg}").expect("the template is sound"));
+        waiting.set_style(style("{msg}"));
         let state = State {
             seen: 0,
             written: 0,
@@ -209,6 +208,14 @@ impl Progress {
         self.photos.set_message(format!("{message}{}", self.rate()));
     }
 
+    /// It is known how many photos there are.
+    fn counted(&self, photos: u64) {
+        self.photos.set_length(photos);
+        self.photos
+            .set_style(style("{bar:24} {pos}/{len} photos  {msg}"));
+        self.state().listed = Some(photos);
+    }
+
     /// Whether the so-manieth of its kind is told.
     fn tells(&self, number: u64) -> bool {
         number <= TOLD || self.output.volume >= Volume::Verbose
@@ -223,6 +230,10 @@ impl Progress {
             String::new()
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is sound")
 }
 
 /// A reason that says which photo it is about, once.
@@ -285,9 +296,10 @@ impl Observer for Progress {
                 };
                 self.output.say(&format!("run {run}: {what}"));
             }
-            Event::Listed(count) => {
-                self.photos.set_length(*count);
-                self.state().listed = Some(*count);
+            Event::Listed(count) => self.counted(*count),
+            Event::Expected(count) => {
+                let listed = self.state().seen.max(*count);
+                self.counted(listed);
             }
             Event::Called {
                 call,

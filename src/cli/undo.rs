@@ -49,8 +49,16 @@ async fn attended(
         let hint = "to get the machine's texts back, use `altfill fix` or a new recipe";
         return Err(Usage::new(format!("run {target} is itself an undo"), hint).into());
     }
-    let writes = checkpoint.writes_of(target).await?;
+    let mut writes = checkpoint.writes_of(target).await?;
     drop(checkpoint);
+    let all = writes.len();
+    writes.retain(|write| pipeline::takes_back(write, &run.mode));
+    if writes.len() < all {
+        output.say(&format!(
+            "{} of its texts were given by a person and stay",
+            all - writes.len()
+        ));
+    }
     if !args.yes && !writes.is_empty() {
         let count = writes.len();
         for write in writes.iter().take(SHOWN) {

@@ -106,6 +106,11 @@ pub struct ModelEntry {
 }
 
 impl ModelEntry {
+    /// Whether calls cost no money: it runs at home and has no price.
+    pub fn costs_nothing(&self) -> bool {
+        !self.cloud && self.price.is_none()
+    }
+
     /// Where its key comes from, in words: a variable's name, or a file.
     pub fn key_place(&self) -> Option<String> {
         let file = self.api_key_file.as_ref();

@@ -124,8 +124,8 @@ pub(super) fn settings_file(
     } else if let Some(path) = environment.get(environment::CONFIG) {
         (PathBuf::from(path), "check the path in ALTFILL_CONFIG")
     } else {
-        let hint = "change to the directory that has one, name it with --config, or copy the one \
-                    that comes with altfill";
+        let hint = "change to the directory that has one, name it with --config, or make one for \
+                    your site: altfill init URL";
         (PathBuf::from(DEFAULT_CONFIG), hint)
     };
     read(&path, "settings file", hint)

@@ -48,7 +48,7 @@ impl Settings {
     /// What any other call without a price cost, nobody knows.
     pub fn costs_nothing(&self, model: &ModelName) -> bool {
         let entry = self.models.get(model);
-        entry.is_some_and(|entry| !entry.cloud && entry.price.is_none())
+        entry.is_some_and(ModelEntry::costs_nothing)
     }
 
     /// Whether every model to use can be asked: to be checked by commands that

@@ -260,7 +260,7 @@ impl Arrival<'_> {
             took,
             usage,
             cost,
-            free: !member.entry.cloud && member.entry.price.is_none(),
+            free: member.entry.costs_nothing(),
             problem,
         });
         Ok(ending)

@@ -18,6 +18,8 @@ pub enum Event {
     },
     /// The listing is read; so many photos are in it.
     Listed(u64),
+    /// About how many there will be, where that is known before the listing ends.
+    Expected(u64),
     /// A photo is being worked on: a text is wanted for it.
     Wanted(PhotoId),
     /// A model was asked.

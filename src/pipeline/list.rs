@@ -24,6 +24,7 @@ pub(super) async fn list(shared: Arc<Shared>, output: Sender<Admitted>) {
         shared: &shared,
         output,
         listed: 0,
+        expected: None,
     };
     if intake.all().await.is_ok() {
         shared.emit(&Event::Listed(intake.listed));
@@ -34,6 +35,8 @@ struct Intake<'s> {
     shared: &'s Shared,
     output: Sender<Admitted>,
     listed: u64,
+    /// What was told of the number of all photos.
+    expected: Option<u64>,
 }
 
 impl Intake<'_> {
@@ -152,9 +155,19 @@ impl Intake<'_> {
                 continue;
             }
             self.listed += 1;
+            self.expect();
             self.output.send(photo).await.map_err(|_| Over)?;
         }
         Ok(())
+    }
+
+    /// Tells how many photos there will be, as soon as the site knows.
+    fn expect(&mut self) {
+        let total = self.shared.site.total();
+        if let Some(total) = total.filter(|_| total != self.expected) {
+            self.expected = Some(total);
+            self.shared.emit(&Event::Expected(total));
+        }
     }
 
     fn broken(&self, error: &CheckpointError) -> Over {

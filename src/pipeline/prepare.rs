@@ -56,7 +56,7 @@ pub(super) async fn prepare(
         Ok(There::Draft(draft)) => use_draft(&shared, looked, draft, write).await,
         Ok(There::Held(draft)) => {
             let basis = look::basis(&shared, &looked.reading, Some(&pixels.version));
-            match note_held(&shared, &looked, draft, basis).await {
+            match shared.checkpoint.note_held(looked.slot, draft, basis).await {
                 Ok(()) => shared.settle(looked.photo, Outcome::Skipped(Skip::Held), false),
                 Err(error) => shared.lost_state(looked.photo, &error),
             }
@@ -101,7 +101,7 @@ async fn hand_on(shared: &Shared, prepared: Prepared, caption: Sender<Prepared>)
 /// What was found for a photo.
 enum There {
     Draft(DraftId),
-    Held(Option<DraftId>),
+    Held(DraftId),
     Reply(usize, crate::archive::CallId, Reply),
     /// Nothing to go on with, except perhaps a reply that asks for more room.
     Nothing(Option<(usize, CutOff)>),
@@ -118,7 +118,7 @@ async fn find(shared: &Shared, looked: &Looked, asks: &[Ask]) -> Result<There, C
             match source(found, shared.plan.freshness) {
                 Source::Draft(draft) => return Ok(There::Draft(draft)),
                 Source::Held if member == 0 => {
-                    held = Some(found.draft.map(|draft| draft.id));
+                    held = found.draft.map(|draft| draft.id).or(found.rejected);
                     break;
                 }
                 Source::Held | Source::Generate => break,
@@ -147,18 +147,6 @@ async fn find(shared: &Shared, looked: &Looked, asks: &[Ask]) -> Result<There, C
         }
     }
     Ok(held.map_or(There::Nothing(cut_off), There::Held))
-}
-
-async fn note_held(
-    shared: &Shared,
-    looked: &Looked,
-    draft: Option<DraftId>,
-    basis: String,
-) -> Result<(), CheckpointError> {
-    match draft {
-        Some(draft) => shared.checkpoint.note_held(looked.slot, draft, basis).await,
-        None => Ok(()),
-    }
 }
 
 async fn use_draft(shared: &Shared, looked: Looked, draft: DraftId, write: Sender<Captioned>) {
@@ -373,5 +361,6 @@ fn one_call(shared: &Shared, looked: &Looked) -> (Usage, Option<Usd>) {
     let context = look::context(shared, &looked.reading);
     let conversation = crate::model::conversation(&shared.prompt(0, &context), image);
     let usage = member.model.estimate(&conversation);
-    (usage, member.cost(usage))
+    let free = member.entry.costs_nothing().then_some(Usd(0.0));
+    (usage, member.cost(usage).or(free))
 }

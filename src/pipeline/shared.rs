@@ -5,7 +5,7 @@ use super::items::Looked;
 use super::limit::Limit;
 use super::proof::Proof;
 use super::throttle::Throttle;
-use super::{Event, Observer, Outcome, Plan, Settled, Stop, Summary};
+use super::{Action, Event, Observer, Outcome, Plan, Settled, Stop, Summary};
 use crate::archive::{Moment, PhotoId, PixelVersion, Recipe, RunNumber, Skip};
 use crate::checkpoint::{Checkpoint, CheckpointError, Failure};
 use crate::model::Prompt;
@@ -134,6 +134,7 @@ impl Shared {
     /// A wanted photo's way ends.
     pub(super) fn settle(&self, photo: PhotoId, outcome: Outcome, generated: bool) {
         let used = generated
+            || self.plan.action == Action::DryRun
             || matches!(
                 outcome,
                 Outcome::Written { .. } | Outcome::Waiting { .. } | Outcome::Held(_)

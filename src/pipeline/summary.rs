@@ -75,6 +75,7 @@ pub struct Skipped {
     pub parked: u64,
     pub excluded: u64,
     pub gone: u64,
+    pub replaced: u64,
 }
 
 impl Skipped {
@@ -91,6 +92,7 @@ impl Skipped {
             Skip::Parked => &mut self.parked,
             Skip::Excluded => &mut self.excluded,
             Skip::Gone => &mut self.gone,
+            Skip::Replaced => &mut self.replaced,
         }
     }
 

@@ -5,26 +5,34 @@ use super::run::{Finished, Parts, RunError, execute};
 use super::shared::Shared;
 use super::stage::stage;
 use super::write::{Landing, Writer};
-use crate::archive::{Marking, Moment, Owner, Reading, Record, RunNumber, Tag};
-use crate::checkpoint::{CheckpointError, Look, NewWrite, StoredWrite};
+use crate::archive::{Marking, Mode, Moment, Owner, Reading, Record, RunNumber, Skip, Tag};
+use crate::checkpoint::{Checkpoint, CheckpointError, Look, NewWrite, StoredWrite};
 use crate::policy;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 
+/// Whether undoing a run is about this write. Words that a person gave while many
+/// photos were worked on stay; those of `altfill fix` are what its undo is for.
+pub fn takes_back(write: &StoredWrite, mode: &str) -> bool {
+    mode == Mode::Fix.as_str() || write.sent.1 != Some(Tag::Person)
+}
+
 /// Takes back the writes of `target`: text, tag and recipe. Texts that changed
 /// since are left alone and counted as conflicts.
 pub async fn undo(parts: Parts, target: RunNumber) -> Result<Finished, RunError> {
     execute(parts, async |shared| {
-        let writes = match shared.checkpoint.writes_of(target).await {
-            Ok(writes) => writes,
+        let (mode, writes) = match found(&shared.checkpoint, target).await {
+            Ok(found) => found,
             Err(error) => return shared.stop.broken_state(&error),
         };
         let at_once = shared.plan.site_concurrency.max(1);
         let (input, output) = mpsc::channel(at_once);
         let feed = async {
             for write in writes {
-                if input.send(write).await.is_err() {
+                if !takes_back(&write, &mode) {
+                    shared.leave(write.photo, Outcome::Skipped(Skip::Person));
+                } else if input.send(write).await.is_err() {
                     break;
                 }
             }
@@ -54,6 +62,15 @@ pub async fn undo(parts: Parts, target: RunNumber) -> Result<Finished, RunError>
     .await
 }
 
+/// What a run was for, and what it wrote.
+async fn found(
+    checkpoint: &Checkpoint,
+    run: RunNumber,
+) -> Result<(String, Vec<StoredWrite>), CheckpointError> {
+    let mode = checkpoint.run(run).await?.map(|run| run.mode);
+    Ok((mode.unwrap_or_default(), checkpoint.writes_of(run).await?))
+}
+
 async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
     let photo = write.photo.clone();
     if shared.stop.asked() {
@@ -67,6 +84,11 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
         Err(error) => return shared.leave(photo, Outcome::Failed(error.to_string())),
     };
     if !untouched(&write, &fresh) {
+        match is_replaced(&shared, &write, &fresh).await {
+            Ok(true) => return shared.leave(photo, Outcome::Skipped(Skip::Replaced)),
+            Ok(false) => {}
+            Err(error) => shared.stop.broken_state(&error),
+        }
         if let Err(error) = note(&shared, &write, &fresh).await {
             shared.stop.broken_state(&error);
         }
@@ -126,6 +148,17 @@ async fn note(
         at: Moment::now(),
     };
     shared.checkpoint.note_look(look).await
+}
+
+/// Whether it was a later run of ours that changed the text.
+async fn is_replaced(
+    shared: &Shared,
+    write: &StoredWrite,
+    fresh: &Reading,
+) -> Result<bool, CheckpointError> {
+    let ours = shared.checkpoint.record(write.slot).await?.ours;
+    let later = ours.filter(|ours| ours.write != write.id);
+    Ok(later.is_some_and(|later| later.text == fresh.alt_text()))
 }
 
 /// Whether the site still shows what that run wrote, and nobody vouched for it

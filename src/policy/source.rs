@@ -20,8 +20,8 @@ pub struct Found {
     pub accepted: Option<DraftId>,
     /// The newest draft under the key that no person rejected.
     pub draft: Option<FoundDraft>,
-    /// A draft under the key was rejected by a person.
-    pub rejected: bool,
+    /// A draft under the key that a person rejected.
+    pub rejected: Option<DraftId>,
     /// A stored reply under the key that became no draft yet.
     pub answered: Option<CallId>,
 }
@@ -59,7 +59,7 @@ pub fn source(found: Found, freshness: Freshness) -> Source {
     match (found.draft, found.answered) {
         (Some(draft), _) if draft.verdict == Verdict::Write => Source::Draft(draft.id),
         (Some(_), _) => Source::Held,
-        (None, _) if found.rejected => Source::Held,
+        (None, _) if found.rejected.is_some() => Source::Held,
         (None, Some(call)) => Source::Judge(call),
         (None, None) => Source::Generate,
     }
@@ -79,7 +79,7 @@ mod tests {
         ];
         for accepted in [None, Some(DraftId(7))] {
             for verdict in verdicts {
-                for rejected in [false, true] {
+                for rejected in [None, Some(DraftId(2))] {
                     for answered in [None, Some(CallId(9))] {
                         let draft = verdict.map(|verdict| FoundDraft {
                             id: DraftId(1),
@@ -97,7 +97,7 @@ mod tests {
                             match verdict {
                                 Some(Verdict::Write) => Source::Draft(DraftId(1)),
                                 Some(_) => Source::Held,
-                                None if rejected => Source::Held,
+                                None if rejected.is_some() => Source::Held,
                                 None => answered.map_or(Source::Generate, Source::Judge),
                             }
                         };

@@ -84,7 +84,9 @@ impl Follow {
                 vec![self.line("stopping", now, json!({"reason": Ended::as_str(*ended)}))]
             }
             Event::Notice(text) => vec![self.line("notice", now, json!({"text": text}))],
-            Event::Wanted(_) | Event::Called { .. } | Event::Adopted(_) => Vec::new(),
+            Event::Expected(_) | Event::Wanted(_) | Event::Called { .. } | Event::Adopted(_) => {
+                Vec::new()
+            }
         }
     }
 

@@ -101,5 +101,6 @@ fn left_alone(skip: Skip) -> &'static str {
         Skip::Parked => "parked until its image changes",
         Skip::Excluded => "not asked for",
         Skip::Gone => "the site does not have it any more",
+        Skip::Replaced => "a later run replaced that text",
     }
 }

@@ -43,7 +43,10 @@ pub fn summary(summary: &Summary) -> String {
             if tokens > 0 {
                 let cost = dry.cost_usd.map_or_else(
                     || "cost unknown: no price in models.yaml".to_owned(),
-                    |cost| format!("at most {}", Usd(cost)),
+                    |cost| match cost {
+                        0.0 => "free".to_owned(),
+                        cost => format!("at most {}", Usd(cost)),
+                    },
                 );
                 let _ = writeln!(text, "  about {tokens} tokens, {cost}");
             }
@@ -97,7 +100,7 @@ fn headline(summary: &Summary) -> String {
 fn because(skip: Skip) -> &'static str {
     match skip {
         Skip::Person => "have a person's text",
-        Skip::Unproven => "have a machine's text that our record doesn't prove",
+        Skip::Unproven => "have a machine's text that our record doesn't prove (altfill adopt)",
         Skip::UpToDate => "have our text, up to date",
         Skip::Cleared => "left empty: a person removed the text",
         Skip::Decorative => "decorative",
@@ -107,6 +110,7 @@ fn because(skip: Skip) -> &'static str {
         Skip::Parked => "parked until their image changes",
         Skip::Excluded => "not asked for",
         Skip::Gone => "gone from the site meanwhile",
+        Skip::Replaced => "left alone: a later run replaced that text; undo that one first",
     }
 }
 
@@ -138,6 +142,15 @@ pub fn status(site: &SiteName, status: &Status, today: &Today, runs: &[RunRow]) 
         ("are held for a person", status.held),
         ("failed lately and are tried again", status.not_due),
         ("are parked until their image changes", status.parked),
+        ("were not looked at yet", status.unseen),
+        (
+            "have a draft that a person rejected: until model or prompt change",
+            status.rejected,
+        ),
+        (
+            "were undone: left alone until model or prompt change",
+            status.undone,
+        ),
         ("were emptied by a person", status.cleared),
         ("are decorative", status.decorative),
     ];

@@ -5,6 +5,7 @@ use super::api::{Api, json, own_address};
 use super::description::{List, Meaning, kind_of, plain};
 use super::paging::{Next, Page, Paging, Progress};
 use super::parcel::{Answer, Body, Parcel};
+use super::total::Total;
 use super::{Extent, SiteError};
 use crate::archive::{Listed, News, PhotoId};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -32,6 +33,7 @@ pub(super) struct Lister {
     /// Where the last listing that came to its end can be taken up.
     mark: Arc<Mutex<Option<String>>>,
     recent: Arc<Mutex<VecDeque<PhotoId>>>,
+    total: Total,
 }
 
 /// A listing on its way.
@@ -65,12 +67,14 @@ impl Lister {
             api,
             mark: Arc::default(),
             recent: Arc::default(),
+            total: Total::default(),
         }
     }
 
     /// All photos, or those that changed.
     pub(super) fn stream(&self, extent: Extent) -> BoxStream<'static, Item> {
         *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.total.forget();
         let list = &self.api.description.list;
         let walk = Walk {
             lister: self.clone(),
@@ -88,6 +92,11 @@ impl Lister {
             |mut walk| async move { Some((walk.next().await?, walk)) },
         )
         .boxed()
+    }
+
+    /// How many photos the site says that there are.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total.known()
     }
 
     /// Where the last listing that came to its end can be taken up.
@@ -343,6 +352,9 @@ impl Walk {
                  the token may not see them",
                 page.total.unwrap_or_default()
             )));
+        }
+        if let Some(total) = page.total {
+            self.lister.total.tell(total);
         }
         let about = parcel.photo.clone();
         let after = self.progress.after(page);

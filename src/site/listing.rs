@@ -5,6 +5,7 @@
 use super::SiteError;
 use super::address::IdShape;
 use super::originals::Originals;
+use super::total::Total;
 use crate::archive::PhotoId;
 use crate::config::Manifest;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -38,6 +39,7 @@ pub(super) struct Listing {
     stop: CancellationToken,
     /// Ids that were listed lately, for sources that can be read only once.
     recent: Arc<Mutex<VecDeque<PhotoId>>>,
+    total: Total,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +86,7 @@ impl Listing {
             shape: shape.clone(),
             stop,
             recent: Arc::default(),
+            total: Total::default(),
         })
     }
 
@@ -91,6 +94,7 @@ impl Listing {
     /// that made reading on impossible.
     pub(super) fn stream(&self) -> BoxStream<'static, Item> {
         let (sender, items) = mpsc::channel(AHEAD);
+        self.count();
         let listing = self.clone();
         // A thread of its own, because a read from a terminal or a pipe may
         // wait for ever, and the runtime would wait for it at its end.
@@ -115,6 +119,30 @@ impl Listing {
             stop: self.stop.clone(),
         };
         stream::unfold(ids, |mut ids| async move { Some((ids.next().await?, ids)) }).boxed()
+    }
+
+    /// How many ids there are, as soon as they are counted.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total.known()
+    }
+
+    fn count(&self) {
+        self.total.forget();
+        if matches!(self.source, Source::Stdin | Source::Once(_)) {
+            return;
+        }
+        let listing = self.clone();
+        self.total.count(move || {
+            let mut count = 0;
+            listing.walk(|_| {
+                count += 1;
+                if listing.stop.is_cancelled() {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            count
+        });
     }
 
     /// A few ids other than this one, to find out whether others fare better.

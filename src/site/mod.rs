@@ -29,6 +29,7 @@ mod patience;
 mod pixels;
 mod presets;
 mod rest;
+mod total;
 mod walk;
 
 #[cfg(test)]
@@ -184,6 +185,12 @@ pub trait Site: Send + Sync {
     /// listing (anything else). One photo may come twice. Where the site can't
     /// list what changed, all are listed.
     fn list(&self, extent: Extent) -> BoxStream<'static, Result<Listed, SiteError>>;
+
+    /// About how many photos the listing has that is being read, as soon as that is
+    /// known: for whoever watches it.
+    fn total(&self) -> Option<u64> {
+        None
+    }
 
     /// Where a later listing can take up the last one, once that has come to its
     /// end; `None` where it can't.

@@ -80,6 +80,13 @@ impl Site for RestSite {
         }
     }
 
+    fn total(&self) -> Option<u64> {
+        match &self.ids {
+            Ids::Outside(listing) => listing.total(),
+            Ids::Site(lister) => lister.total(),
+        }
+    }
+
     fn mark(&self) -> Option<String> {
         match &self.ids {
             Ids::Outside(_) => None,

@@ -202,6 +202,9 @@ fn a_manifest_can_come_on_standard_input() {
 #[test]
 fn a_limit_and_an_album_narrow_a_run() {
     let (site, model, workspace) = library(18);
+    let dry = ["run", "--json", "--limit", "4", "--dry-run"];
+    let dry = workspace.run(&dry).expect(0);
+    assert_eq!(dry.number("/dry_run/wanted"), 4, "{dry}");
     let output = workspace
         .run(&["run", "--json", "--limit", "4"])
         .expect(0)
@@ -221,6 +224,9 @@ fn a_limit_and_an_album_narrow_a_run() {
                 .all(|write| write.photo.starts_with("winter/"))
     );
     assert_eq!(output.number("/written"), writes.len() as u64);
+    let nowhere = ["run", "--album", "wintre"];
+    let output = workspace.run(&nowhere).expect(0);
+    output.says(&["no photo lies in wintre", "altfill report --csv"]);
 }
 
 #[test]
@@ -257,8 +263,8 @@ fn a_text_that_the_site_cleaned_is_still_ours() {
 
 #[test]
 fn no_more_model_calls_are_in_flight_than_allowed() {
-    let (_site, model, mut workspace) = library(24);
-    model.latency(std::time::Duration::from_millis(40));
+    let (_site, model, mut workspace) = library(15);
+    model.latency(std::time::Duration::from_millis(500));
     workspace.set("run.concurrency", 3);
     let _ = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(model.most_in_flight(), 3);

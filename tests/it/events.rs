@@ -185,7 +185,7 @@ fn each_photo_is_told_once_with_its_outcome_and_reason() {
 fn an_interrupted_run_says_so_in_its_last_line() {
     let (site, model) = (FakeSite::with_photos(40), FakeModel::openai());
     let workspace = Workspace::album(&site, &model);
-    model.latency(Duration::from_millis(50));
+    model.latency(Duration::from_millis(500));
     let args = ["--events", "events.jsonl", "run", "--json"];
     let args = [&args[2..], &args[..2]].concat();
     let mut running = workspace.spawn(&args);
@@ -223,7 +223,8 @@ fn an_outage_is_a_pause_and_what_comes_after_it_a_resumption() {
     // The site's outage, too; and one that lasts ends the run.
     site.script(When::get(), Act::reply(Reply::html(503)));
     let mut workspace = workspace;
-    workspace.set("run.outage_patience", "3s");
+    // Longer than the four tries take after which a wait is told.
+    workspace.set("run.outage_patience", "10s");
     let (output, lines) = followed(&workspace, &["upgrade", "--json"]);
     let _ = output.expect(4);
     agree(&lines);

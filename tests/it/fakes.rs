@@ -40,7 +40,24 @@ impl Heard {
     }
 }
 
+/// How long an answer may take; far above what it needs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait for an answer that never comes.
+const IMPATIENCE: Duration = Duration::from_millis(300);
+
 fn ask(server: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Heard {
+    ask_within(PATIENCE, server, method, path, headers, body)
+}
+
+fn ask_within(
+    patience: Duration,
+    server: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Heard {
     let address = server.trim_start_matches("http://");
     let mut start = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
     for (name, value) in headers {
@@ -52,7 +69,7 @@ fn ask(server: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &
         error: None,
     };
     let outcome = TcpStream::connect(address).and_then(|mut stream| {
-        stream.set_read_timeout(Some(Duration::from_millis(300)))?;
+        stream.set_read_timeout(Some(patience))?;
         stream.write_all(start.as_bytes())?;
         stream.write_all(body)?;
         stream.read_to_end(&mut heard.raw)
@@ -65,7 +82,12 @@ const TOKEN: (&str, &str) = ("authorization", SITE_TOKEN);
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 fn get(site: &FakeSite, id: &str) -> Heard {
-    ask(
+    get_within(PATIENCE, site, id)
+}
+
+fn get_within(patience: Duration, site: &FakeSite, id: &str) -> Heard {
+    ask_within(
+        patience,
         &site.url(),
         "GET",
         &format!("/album/{id}/get"),
@@ -176,10 +198,16 @@ fn a_site_breaks_connections_on_command() {
         Act::default().by(Delivery::EndInBody),
         Act::default().by(Delivery::StallInBody),
     ];
-    for (n, act) in acts.into_iter().enumerate() {
-        site.script(When::get().nth(n as u64 + 1), act);
-    }
-    let heard: Vec<Heard> = (0..8).map(|_| get(&site, "a/one")).collect();
+    let heard: Vec<Heard> = (1..=8)
+        .map(|n| {
+            let act = acts.get(n - 1).cloned().unwrap_or_default();
+            let silent = matches!(act.delivery, Delivery::Never | Delivery::StallInBody);
+            site.script(When::get().nth(1), act);
+            let heard = get_within(if silent { IMPATIENCE } else { PATIENCE }, &site, "a/one");
+            site.behave();
+            heard
+        })
+        .collect();
     assert_eq!(heard[0].error, Some(ErrorKind::ConnectionReset));
     assert!(heard[0].raw.is_empty());
     assert_eq!(heard[1].error, Some(ErrorKind::ConnectionReset));
@@ -355,6 +383,10 @@ fn gemini_request(image: &str) -> Value {
 }
 
 fn chat(model: &FakeModel, path: &str, body: &Value) -> Heard {
+    chat_within(PATIENCE, model, path, body)
+}
+
+fn chat_within(patience: Duration, model: &FakeModel, path: &str, body: &Value) -> Heard {
     let bearer = format!("Bearer {MODEL_KEY}");
     let headers = [
         ("authorization", bearer.as_str()),
@@ -363,7 +395,8 @@ fn chat(model: &FakeModel, path: &str, body: &Value) -> Heard {
         ("anthropic-version", "2023-06-01"),
         JSON,
     ];
-    ask(
+    ask_within(
+        patience,
         &model.url(),
         "POST",
         path,
@@ -580,7 +613,8 @@ fn every_model_can_fail_and_refuse_in_its_own_words() {
 #[test]
 fn a_model_counts_what_is_in_flight_and_how_long_it_takes() {
     let model = FakeModel::openai();
-    model.latency(Duration::from_millis(150));
+    let latency = Duration::from_secs(2);
+    model.latency(latency);
     model.script(When::chat().text("Describe.").nth(5), Act::never());
     let request = openai_request(&picture());
     std::thread::scope(|scope| {
@@ -589,11 +623,16 @@ fn a_model_counts_what_is_in_flight_and_how_long_it_takes() {
         }
     });
     assert_eq!(model.most_in_flight(), 4);
-    assert!(model.span() >= Duration::from_millis(150));
+    assert!(model.span() >= latency);
     assert_eq!(
-        chat(&model, OPENAI, &request).error,
+        chat_within(IMPATIENCE, &model, OPENAI, &request).error,
         Some(ErrorKind::WouldBlock)
     );
+    let end = Instant::now() + PATIENCE;
+    while model.count() < 5 {
+        assert!(Instant::now() < end, "the last call never arrived");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     assert_eq!(model.calls()[4].status, None);
 }
 

@@ -56,11 +56,11 @@ fn a_run_goes_on_with_the_fallback_when_an_outage_outlasts_our_patience() {
     for (name, outage) in [("refused", refused), ("busy", busy), ("reset", breaking)] {
         let spare = FakeModel::ollama();
         let (site, model, workspace) = library(&spare);
-        model.latency(Duration::from_millis(100));
+        model.latency(Duration::from_millis(500));
         let mut running = workspace.spawn(&["run", "--json"]);
         assert!(running.until(|| model.captions().len() >= 4));
-        outage(&model);
         let down = Instant::now();
+        outage(&model);
         let output = running.wait().expect(0).counted();
         assert_eq!(output.ended(), "complete", "{name}: {output}");
         assert_eq!(output.number("/written"), N as u64, "{name}: {output}");

@@ -38,36 +38,50 @@ fn status(workspace: &Workspace) -> Value {
     workspace.run(&["status", "--json"]).expect(0).json()
 }
 
+/// Tells a story about one day's money; again, if midnight (UTC) came between.
+fn within_a_day(story: fn()) {
+    let today = || jiff::Timestamp::now().as_second() / 86_400;
+    loop {
+        let day = today();
+        let outcome = std::panic::catch_unwind(story);
+        if today() == day {
+            return outcome.unwrap_or_else(|why| std::panic::resume_unwind(why));
+        }
+    }
+}
+
 #[test]
 fn a_day_costs_no_more_than_its_limit_however_often_a_run_is_started() {
-    let model = FakeModel::openai();
-    model.latency(Duration::from_millis(20));
-    let (site, mut workspace) = library(&model);
-    workspace.set("run.max_cost_per_day", 0.08);
-    let first = workspace
-        .run(&["run", "--json", "--limit", "4"])
-        .expect(0)
-        .counted();
-    assert_eq!(first.number("/written"), 4);
-    let second = workspace.run(&["run", "--json"]).expect(4).counted();
-    assert_eq!(second.ended(), "budget");
-    second.says(&["$0.08", "UTC"]);
-    assert!(second.number("/written") > 0 && site.writes().len() < N);
-    // Estimates are never below what the fake counts, so the limit itself holds.
-    let spent = booked(&workspace);
-    assert!(spent > 0.06 && spent <= 0.08, "{spent}");
-    let made = model.count();
-    let third = workspace.run(&["run", "--json"]).expect(4).counted();
-    assert_eq!((third.ended().as_str(), model.count()), ("budget", made));
-    let first = site.ids()[0].clone();
-    let fix = ["fix", first.as_str(), "--json"];
-    assert_eq!(workspace.run(&fix).expect(4).ended(), "budget");
-    assert_eq!(model.count(), made, "fix costs money too");
-    assert_eq!(workspace.tries(), 0, "no photo pays for it");
-    let shown = status(&workspace);
-    assert_eq!(shown["today"]["limit_usd"], json!(0.08));
-    let today = shown["today"]["cost_usd"].as_f64().expect("a sum");
-    assert!((today - spent).abs() < 1e-9, "{shown}");
+    within_a_day(|| {
+        let model = FakeModel::openai();
+        model.latency(Duration::from_millis(20));
+        let (site, mut workspace) = library(&model);
+        workspace.set("run.max_cost_per_day", 0.08);
+        let first = workspace
+            .run(&["run", "--json", "--limit", "4"])
+            .expect(0)
+            .counted();
+        assert_eq!(first.number("/written"), 4);
+        let second = workspace.run(&["run", "--json"]).expect(4).counted();
+        assert_eq!(second.ended(), "budget");
+        second.says(&["$0.08", "UTC"]);
+        assert!(second.number("/written") > 0 && site.writes().len() < N);
+        // Estimates are never below what the fake counts, so the limit itself holds.
+        let spent = booked(&workspace);
+        assert!(spent > 0.06 && spent <= 0.08, "{spent}");
+        let made = model.count();
+        let third = workspace.run(&["run", "--json"]).expect(4).counted();
+        assert_eq!((third.ended().as_str(), model.count()), ("budget", made));
+        let first = site.ids()[0].clone();
+        let fix = ["fix", first.as_str(), "--json"];
+        assert_eq!(workspace.run(&fix).expect(4).ended(), "budget");
+        assert_eq!(model.count(), made, "fix costs money too");
+        assert_eq!(workspace.tries(), 0, "no photo pays for it");
+        let shown = status(&workspace);
+        assert_eq!(shown["today"]["limit_usd"], json!(0.08));
+        let today = shown["today"]["cost_usd"].as_f64().expect("a sum");
+        assert!((today - spent).abs() < 1e-9, "{shown}");
+    });
 }
 
 #[test]
@@ -88,29 +102,31 @@ fn a_new_day_has_its_own_money() {
 
 #[test]
 fn what_fix_and_killed_runs_cost_counts_towards_the_day() {
-    let model = FakeModel::openai();
-    let (site, mut workspace) = library(&model);
-    workspace.set("run.max_cost_per_day", 0.02);
-    // As a killed run leaves it: sent, and never answered.
-    let _ = workspace.run(&["run", "--json", "--limit", "1"]).expect(0);
-    change(
-        &workspace,
-        "UPDATE calls SET state = 'sent', cost = NULL, reply = NULL, estimate = 0.019;
-         UPDATE runs SET ended = NULL",
-    );
-    let today = status(&workspace)["today"]["cost_usd"].as_f64();
-    assert_eq!(today, Some(0.019), "it may have been paid for");
-    let made = model.count();
-    let output = workspace.run(&["run", "--json"]).expect(4).counted();
-    assert_eq!((output.ended().as_str(), model.count()), ("budget", made));
-    assert!((booked(&workspace) - 0.019).abs() < 1e-9);
-    change(&workspace, "UPDATE calls SET cost = 0.0001");
-    let second = site.ids()[1].clone();
-    let fix = ["fix", second.as_str(), "--replace-human", "--yes", "--json"];
-    let _ = workspace.run(&fix).expect(0);
-    let rows = workspace
-        .rows("SELECT cost FROM calls JOIN runs ON runs.number = calls.run WHERE mode = 'fix'");
-    assert!(rows[0]["cost"].as_f64().expect("a cost") > 0.0);
+    within_a_day(|| {
+        let model = FakeModel::openai();
+        let (site, mut workspace) = library(&model);
+        workspace.set("run.max_cost_per_day", 0.02);
+        // As a killed run leaves it: sent, and never answered.
+        let _ = workspace.run(&["run", "--json", "--limit", "1"]).expect(0);
+        change(
+            &workspace,
+            "UPDATE calls SET state = 'sent', cost = NULL, reply = NULL, estimate = 0.019;
+             UPDATE runs SET ended = NULL",
+        );
+        let today = status(&workspace)["today"]["cost_usd"].as_f64();
+        assert_eq!(today, Some(0.019), "it may have been paid for");
+        let made = model.count();
+        let output = workspace.run(&["run", "--json"]).expect(4).counted();
+        assert_eq!((output.ended().as_str(), model.count()), ("budget", made));
+        assert!((booked(&workspace) - 0.019).abs() < 1e-9);
+        change(&workspace, "UPDATE calls SET cost = 0.0001");
+        let second = site.ids()[1].clone();
+        let fix = ["fix", second.as_str(), "--replace-human", "--yes", "--json"];
+        let _ = workspace.run(&fix).expect(0);
+        let rows = workspace
+            .rows("SELECT cost FROM calls JOIN runs ON runs.number = calls.run WHERE mode = 'fix'");
+        assert!(rows[0]["cost"].as_f64().expect("a cost") > 0.0);
+    });
 }
 
 #[test]

@@ -91,7 +91,8 @@ fn lose(workspace: &Workspace) {
 #[test]
 fn a_backup_beside_a_run_brings_everything_back_and_nothing_is_made_twice() {
     let (site, model, workspace) = archive();
-    model.latency(Duration::from_millis(30));
+    // Some texts have to be written after the backup.
+    model.latency(Duration::from_millis(250));
     let mut running = as_the_unit_does(&workspace, &["--json"]).spawn();
     assert!(running.until(|| site.writes().len() > 8));
     let _ = workspace.run(&["backup", "copy.db"]).expect(0);

@@ -90,7 +90,7 @@ fn what_a_run_writes_meanwhile_is_private_too() {
     let mut workspace = Workspace::album(&site, &model);
     workspace.set("run.concurrency", 2);
     workspace.set("state", "made/state.db");
-    model.latency(std::time::Duration::from_millis(50));
+    model.latency(std::time::Duration::from_millis(500));
     let mut running = workspace.spawn(&["run", "--json"]);
     assert!(running.until(|| site.writes().len() > 3));
     let found = below(&workspace.path("made"));

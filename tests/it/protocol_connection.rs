@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const PROVIDERS: [&str; 4] = ["openai-compatible", "ollama", "anthropic", "gemini"];
 
@@ -392,61 +392,80 @@ fn a_service_may_say_itself_whether_asking_again_helps() {
 
 #[test]
 fn a_connection_that_breaks_loses_one_reply_and_nothing_else() {
+    let broken = [
+        ("reset before the first byte", Act::reset()),
+        ("reset after the request was worked on", Act::lose_reply()),
+        ("cut in the headers", Act::cut_in_headers()),
+        ("cut in the body", Act::cut_in_body()),
+        (
+            "ended politely in the body",
+            Act::default().by(Delivery::EndInBody),
+        ),
+    ];
+    // These are lost when their time is over. It is long enough for the next
+    // reply on a machine that stands still for a while, and passes at once for
+    // both.
+    let stalled = [
+        (
+            "stalled in the body",
+            Act::default().by(Delivery::StallInBody),
+        ),
+        ("no answer at all", Act::never()),
+    ];
     on_every_wire_format(|provider| {
-        let place = Place::new(provider, &json!({"limits": {"timeout": "1s"}}));
-        let client = place.client();
-        for (name, act) in [
-            ("reset before the first byte", Act::reset()),
-            ("reset after the request was worked on", Act::lose_reply()),
-            ("cut in the headers", Act::cut_in_headers()),
-            ("cut in the body", Act::cut_in_body()),
-            (
-                "ended politely in the body",
-                Act::default().by(Delivery::EndInBody),
-            ),
-            (
-                "stalled in the body",
-                Act::default().by(Delivery::StallInBody),
-            ),
-            ("no answer at all", Act::never()),
-        ] {
-            place.fake.script(When::chat().text(name), act);
-            let heard = client.hear(name);
+        let loses_one_reply = |place: &Place, acts: &[(&str, Act)]| {
+            let client = place.client();
+            for (name, act) in acts {
+                place.fake.script(When::chat().text(name), act.clone());
+                let heard = client.hear(name);
+                assert!(
+                    matches!(heard, Err(Unanswered::Lost(_))),
+                    "{provider}, {name}: {heard:?}"
+                );
+                let next = client.hear("Go on.");
+                assert!(
+                    matches!(next, Ok(Ending::Done(_))),
+                    "{provider} after {name}: {next:?}"
+                );
+            }
+        };
+        std::thread::scope(|scope| {
+            for act in &stalled {
+                scope.spawn(|| {
+                    let place = Place::new(provider, &json!({"limits": {"timeout": "5s"}}));
+                    loses_one_reply(&place, std::slice::from_ref(act));
+                });
+            }
+            let place = Place::new(provider, &json!({}));
+            loses_one_reply(&place, &broken);
+            // JSON of half the length in whole HTTP.
+            place
+                .fake
+                .script(When::chat().text("Half."), Act::half_body());
+            let heard = place.client().hear("Half.");
             assert!(
-                matches!(heard, Err(Unanswered::Lost(_))),
-                "{provider}, {name}: {heard:?}"
+                matches!(heard, Ok(Ending::Outage(_))),
+                "{provider}: {heard:?}"
             );
-            let next = client.hear("Go on.");
-            assert!(
-                matches!(next, Ok(Ending::Done(_))),
-                "{provider} after {name}: {next:?}"
-            );
-        }
-        // JSON of half the length in whole HTTP.
-        place
-            .fake
-            .script(When::chat().text("Half."), Act::half_body());
-        let heard = client.hear("Half.");
-        assert!(
-            matches!(heard, Ok(Ending::Outage(_))),
-            "{provider}: {heard:?}"
-        );
+        });
     });
 }
 
 #[test]
 fn a_run_goes_on_after_every_kind_of_broken_reply_on_every_wire_format() {
     on_every_wire_format(|provider| {
-        let place = Place::new(provider, &json!({"limits": {"timeout": "2s"}}));
+        // Both that stall do so at the same time. What is in flight while the
+        // machine stands still must not be lost: it would be asked once more.
+        let place = Place::new(provider, &json!({"limits": {"timeout": "8s"}}));
         let (site, workspace) = place.library();
         let acts = [
+            Act::default().by(Delivery::StallInBody),
+            Act::never(),
             Act::reset(),
             Act::lose_reply(),
             Act::cut_in_headers(),
             Act::cut_in_body(),
             Act::default().by(Delivery::EndInBody),
-            Act::default().by(Delivery::StallInBody),
-            Act::never(),
             Act::half_body(),
             Act::fail(Fail::Internal),
             Act::fail(Fail::Overloaded),
@@ -528,23 +547,17 @@ fn a_request_that_timed_out_is_hung_up_before_the_next_one() {
         let mut bytes = [0; 4096];
         // The whole request, and then the end of the connection.
         while first.read(&mut bytes).is_ok_and(|read| read > 0) {}
-        tell.send(Instant::now()).expect("the test waits");
+        tell.send(()).expect("the test waits");
         let (second, _) = listener.accept().expect("a second connection");
         answer_ollama(second);
     });
     let base = format!("http://{address}");
-    let changes = json!({"base_url": base, "limits": {"timeout": "400ms"}});
+    let changes = json!({"base_url": base, "limits": {"timeout": "5s"}});
     let client = Place::new("ollama", &changes).client();
     let heard = client.hear("Describe.");
     assert!(matches!(heard, Err(Unanswered::Lost(_))), "{heard:?}");
-    let again = Instant::now();
-    let hung_up = told
-        .recv_timeout(Duration::from_secs(10))
-        .expect("the client hangs up");
-    assert!(
-        hung_up <= again + Duration::from_millis(250),
-        "it hung up late"
-    );
+    told.recv_timeout(Duration::from_secs(30))
+        .expect("the client hangs up, without another request");
     let heard = client.hear("Describe.");
     assert!(matches!(heard, Ok(Ending::Done(_))), "{heard:?}");
     server.join().expect("the server is content");

@@ -359,13 +359,17 @@ fn slow_down_lowers_the_rate_and_keeps_it_low() {
     let site = FakeSite::with_photos(120);
     let mut workspace = Workspace::album(&site, &model);
     workspace.set("run.concurrency", 16);
-    model.latency(Duration::from_millis(400));
+    // Long enough for many to be in flight on a busy machine.
+    model.latency(Duration::from_secs(1));
     let slow = json!({"error": {"message": "Slow Down", "type": "server_error"}});
     model.script(
         When::chat().nth(40),
         Act::reply(Reply::json(503, &slow).with("retry-after", "1")),
     );
-    let _ = workspace.run(&["run", "--json"]).expect(0).counted();
+    let mut running = workspace.spawn(&["run", "--json"]);
+    assert!(running.until(|| model.calls().iter().any(|call| call.status == Some(503))));
+    model.latency(Duration::from_millis(400));
+    let _ = running.wait().expect(0).counted();
     let calls = model.calls();
     let refused = calls.iter().find(|call| call.status == Some(503));
     let refused = refused.expect("a refusal").ended;

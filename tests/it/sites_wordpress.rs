@@ -176,15 +176,15 @@ fn an_edit_in_wordpress_while_the_model_thinks_is_left_alone() {
     let photos = site.fill_empty(3);
     model.script(
         When::chat().text("Photo 1"),
-        Act::late(Duration::from_secs(6)),
+        Act::late(Duration::from_secs(15)),
     );
     let mut running = workspace.spawn(&["run", "--json"]);
-    running.until(|| {
+    assert!(running.until(|| {
         model
             .calls()
             .iter()
             .any(|call| call.prompt.contains("Photo 1"))
-    });
+    }));
     site.edit(&photos[1].id, MINE);
     let output = running.wait().expect(0).counted();
     assert_eq!(output.number("/conflict"), 1, "{output}");
@@ -203,15 +203,15 @@ fn a_photo_that_is_deleted_meanwhile_is_no_failure() {
     let photos = site.fill_empty(3);
     model.script(
         When::chat().text("Photo 1"),
-        Act::late(Duration::from_secs(6)),
+        Act::late(Duration::from_secs(15)),
     );
     let mut running = workspace.spawn(&["run", "--json"]);
-    running.until(|| {
+    assert!(running.until(|| {
         model
             .calls()
             .iter()
             .any(|call| call.prompt.contains("Photo 1"))
-    });
+    }));
     site.delete(&photos[1].id);
     let output = running.wait().expect(0).counted();
     assert_eq!(output.number("/skipped/gone"), 1, "{output}");

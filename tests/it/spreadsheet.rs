@@ -1,7 +1,9 @@
 //! As an editor I decide about drafts in a spreadsheet: take one, mend one, throw
 //! one out; and nothing I did there is lost or taken for something else.
 
-use crate::support::{Act, FakeModel, FakePhoto, FakeSite, Output, Say, When, Workspace};
+use crate::support::{
+    Act, FakeModel, FakePhoto, FakeSite, Output, Place, Say, SiteRequest, When, Workspace,
+};
 use serde_json::{Value, json};
 
 /// A formula as a caption, so that the way there and back is not trivial.
@@ -159,9 +161,10 @@ fn undo_takes_back_an_accepted_text_and_it_is_not_written_again() {
     let _ = workspace
         .run(&["undo", &number, "--yes", "--json"])
         .expect(0);
+    // What a person wrote is not the run's to take back.
     assert_eq!(
-        (site.alt("pond/a"), site.alt("pond/b")),
-        (String::new(), String::new())
+        (site.alt("pond/a").as_str(), site.alt("pond/b").as_str()),
+        ("", "A heron.")
     );
     let again = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(again.number("/written"), 0, "{again}");
@@ -361,4 +364,58 @@ fn a_photo_s_history_tells_who_decided() {
         .expect(0)
         .json();
     assert_eq!(report["photos"][0]["outcome"], "held");
+}
+
+/// Ready drafts of three photos: the first is rejected, the second rewritten.
+fn decided() -> (FakeSite, FakeModel, Workspace) {
+    let (site, model) = (FakeSite::with_photos(3), FakeModel::openai());
+    let workspace = Workspace::album(&site, &model);
+    let _ = workspace.run(&["run", "--preview", "--json"]).expect(0);
+    let mut table = Table::export(&workspace, &["--all"]);
+    table.set(&site.ids()[0], "decision", "reject");
+    table.set(&site.ids()[1], "decision", "edit");
+    table.set(&site.ids()[1], "text", "Words of a person.");
+    table.save(&workspace, b',');
+    let _ = import(&workspace, &[]).expect(0);
+    (site, model, workspace)
+}
+
+#[test]
+fn a_rejected_draft_costs_a_nightly_run_nothing_and_is_told_of() {
+    let (site, model, workspace) = decided();
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/written"), 2, "{output}");
+    assert_eq!(output.number("/skipped/held"), 1, "{output}");
+    site.forget();
+    model.forget();
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/held"), 1, "{output}");
+    let requests = site.requests();
+    let fetched =
+        |request: &&SiteRequest| request.place == Place::Pixels && request.method == "GET";
+    let fetched: Vec<&SiteRequest> = requests.iter().filter(fetched).collect();
+    assert!(
+        fetched.is_empty(),
+        "its image was fetched again: {fetched:?}"
+    );
+    assert_eq!(model.count(), 0);
+    let dry = workspace.run(&["run", "--dry-run", "--json"]).expect(0);
+    assert_eq!(dry.number("/dry_run/wanted"), 0, "{dry}");
+    let status = workspace.run(&["status", "--json"]).expect(0);
+    assert_eq!(status.number("/rejected"), 1, "{status}");
+    let told = workspace.run(&["status"]).expect(0).stdout;
+    assert!(
+        told.contains("1           have a draft that a person rejected"),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_undo_of_a_whole_run_leaves_what_a_person_wrote() {
+    let (site, _model, workspace) = decided();
+    let _ = workspace.run(&["run", "--json"]).expect(0).counted();
+    let output = workspace.run(&["undo", "2", "--yes"]).expect(0);
+    output.says(&["1 of its texts were given by a person and stay"]);
+    assert_eq!(site.alt(&site.ids()[1]), "Words of a person.");
+    assert_eq!(site.alt(&site.ids()[2]), "", "the machine's is taken back");
 }

@@ -3,6 +3,9 @@
 
 use crate::support::{Act, FakeModel, FakePhoto, FakeSite, Say, When, Workspace};
 use serde_json::json;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 #[test]
 fn the_status_foretells_what_the_next_run_does() {
@@ -127,4 +130,43 @@ fn spending_is_told_by_month_and_what_runs_at_home_costs_nothing() {
     let text = workspace.run(&["status"]).expect(0).stdout;
     assert_eq!(spent(&text)[0], month(6, "no price*"), "{text}");
     assert!(text.contains("* not in the sum: 3 calls"), "{text}");
+}
+
+#[test]
+fn photos_that_no_run_has_read_yet_are_told_apart() {
+    let (site, model) = (FakeSite::with_photos(40), FakeModel::openai());
+    let mut workspace = Workspace::album(&site, &model);
+    workspace.set("site.concurrency", 1);
+    let run = ["run", "--limit", "2", "--json"];
+    let output = workspace.run(&run).expect(0).counted();
+    assert!(output.number("/not_reached") > 0, "{output}");
+    let status = workspace.run(&["status", "--json"]).expect(0);
+    let unseen = status.number("/unseen");
+    assert!(unseen > 0 && unseen < 39, "{status}");
+    let text = workspace.run(&["status"]).expect(0).stdout;
+    assert!(
+        text.contains(&format!("{unseen}           were not looked at yet")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_state_that_may_not_be_looked_at_is_no_empty_one() {
+    let (site, model) = (FakeSite::with_photos(2), FakeModel::openai());
+    let workspace = Workspace::album(&site, &model);
+    let _ = workspace.run(&["run", "--json"]).expect(0);
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("ours");
+    };
+    mode(workspace.directory(), 0o755);
+    mode(&workspace.path("state"), 0o000);
+    let status = workspace.altfill(&["status"]);
+    let output = if nix::unistd::geteuid().is_root() {
+        status.user(65_534).run()
+    } else {
+        status.run()
+    };
+    mode(&workspace.path("state"), 0o700);
+    let output = output.expect(1);
+    output.says(&["could not look at the state file", "ermission denied"]);
 }

@@ -130,6 +130,23 @@ fn an_undo_puts_the_first_texts_back_for_good() {
 }
 
 #[test]
+fn an_undo_of_a_run_names_what_a_later_run_replaced() {
+    let story = story();
+    let upgrade = story.workspace.run(&["upgrade", "--json"]).expect(0);
+    let replaced = upgrade.number("/written");
+    let after = story.site.alts();
+    let undo = ["undo", "1", "--yes", "--json"];
+    let output = story.workspace.run(&undo).expect(0).counted();
+    assert_eq!(output.number("/skipped/replaced"), replaced, "{output}");
+    assert_eq!(output.number("/conflict"), 3, "people's changes: {output}");
+    assert_eq!(story.site.alts(), after);
+    let undo = ["undo", &upgrade.number("/run").to_string(), "--yes"];
+    let _ = story.workspace.run(&undo).expect(0);
+    let output = story.workspace.run(&["undo", "1", "--yes", "--json"]);
+    assert_eq!(output.number("/written"), replaced, "{output}");
+}
+
+#[test]
 fn an_undo_leaves_alone_what_a_person_changed_since() {
     let story = story();
     let upgrade = story.workspace.run(&["upgrade", "--json"]).expect(0);

@@ -128,8 +128,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// altfill with nothing in its environment but `PATH` and a home in the
-    /// scratch directory, where it also starts.
+    /// altfill with nothing in its environment but `PATH`, a home in the scratch
+    /// directory, where it also starts, and a clock that shows UTC.
     pub(crate) fn new(home: &Path) -> Self {
         let mut command = Command::new(binary());
         command
@@ -137,6 +137,7 @@ impl Program {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", home)
             .env("LANG", "C.UTF-8")
+            .env("TZ", "UTC")
             .current_dir(home);
         Self {
             command,

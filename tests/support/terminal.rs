@@ -2,11 +2,13 @@
 //! it shows, and what is typed.
 
 use super::program::binary;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{Winsize, openpty};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long anything on the screen may take.
@@ -17,6 +19,7 @@ pub(crate) struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -43,6 +46,10 @@ impl Terminal {
             ws_ypixel: 0,
         };
         let pty = openpty(&size, None).expect("a pseudo-terminal can be opened");
+        // No program that another test starts meanwhile may hold this terminal.
+        for end in [&pty.master, &pty.slave] {
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("our own descriptor");
+        }
         let seat = || pty.slave.try_clone().expect("a descriptor can be doubled");
         command
             .args(args)
@@ -65,7 +72,7 @@ impl Terminal {
         let mut tube = keyboard.try_clone().expect("a descriptor can be doubled");
         let screen = Arc::new(Mutex::new(String::new()));
         let shown = Arc::clone(&screen);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             // A terminal that nobody holds any more ends with an error.
             while let Ok(count @ 1..) = tube.read(&mut bytes) {
@@ -78,6 +85,7 @@ impl Terminal {
             child,
             keyboard,
             screen,
+            reader,
         }
     }
 
@@ -112,6 +120,10 @@ impl Terminal {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("our own child") {
+                // Its last words may not have been read yet.
+                while !self.reader.is_finished() && Instant::now() < end {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
                 return (status.code(), self.screen());
             }
             assert!(Instant::now() < end, "it does not end: {}", self.screen());

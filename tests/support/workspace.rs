@@ -195,6 +195,13 @@ impl Workspace {
         all
     }
 
+    /// Whether a run that follows `--events events.jsonl` has told of this event.
+    pub(crate) fn told(&self, event: &str) -> bool {
+        let events = std::fs::read_to_string(self.path("events.jsonl"));
+        let lines = events.unwrap_or_default();
+        lines.contains(&format!("\"event\":\"{event}\""))
+    }
+
     /// The state database, opened for reading only; `None` before the first
     /// run.
     pub(crate) fn state(&self) -> Option<Connection> {

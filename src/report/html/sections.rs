@@ -66,6 +66,10 @@ pub(super) fn run(html: &mut String, run: &RunFacts) {
         ("/skipped/not_due", "failed lately, not due yet"),
         ("/skipped/parked", "parked until their image changes"),
         ("/skipped/excluded", "not asked for"),
+        (
+            "/skipped/replaced",
+            "left alone: a later run replaced that text",
+        ),
     ];
     for (pointer, label) in rows {
         if count(pointer) > 0 {

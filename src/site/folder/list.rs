@@ -1,6 +1,7 @@
 //! The listing: every photo of the tree in the order of names, by a look at
 //! directories and times alone. No file is opened.
 
+use super::super::total::Total;
 use super::super::walk;
 use super::super::{Extent, SiteError};
 use super::naming::{full_name, short_name};
@@ -42,6 +43,7 @@ pub(super) struct Lister {
     /// The file that holds all texts, where it is not sidecars.
     pub(super) texts: Option<PathBuf>,
     mark: Arc<Mutex<Option<String>>>,
+    total: Total,
 }
 
 /// What the walk met.
@@ -62,6 +64,7 @@ impl Lister {
             tree,
             texts,
             mark: Arc::default(),
+            total: Total::default(),
         }
     }
 
@@ -70,8 +73,23 @@ impl Lister {
         mark.clone()
     }
 
+    /// How many photos there are, as soon as they are counted.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total.known()
+    }
+
     pub(super) fn stream(&self, extent: Extent) -> BoxStream<'static, Item> {
         self.note(None);
+        self.total.forget();
+        let counter = self.clone();
+        self.total.count(move || {
+            let mut count = 0;
+            let _ = counter.walk(None, |met| {
+                count += u64::from(matches!(met, Met::Photo(..) | Met::Failed(_)));
+                ControlFlow::Continue(())
+            });
+            count
+        });
         let (sender, items) = mpsc::channel(AHEAD);
         let walker = self.clone();
         tokio::task::spawn_blocking(move || {

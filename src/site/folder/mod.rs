@@ -130,6 +130,10 @@ impl Site for FolderSite {
         self.inner.lister.stream(extent)
     }
 
+    fn total(&self) -> Option<u64> {
+        self.inner.lister.total()
+    }
+
     fn mark(&self) -> Option<String> {
         self.inner.lister.mark()
     }

@@ -13,10 +13,11 @@ use super::rest::RestSite;
 use super::{ChangeSet, Extent, Site, SiteError, TagChange};
 use crate::archive::{PhotoId, Reading, SiteName, Tag};
 use crate::config::{Manifest, PhotoLimits, PixelSource, Preset, SiteSettings};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -122,6 +123,19 @@ impl Server {
         let seen = self.seen();
         seen.iter().filter(|seen| seen.method == method).count()
     }
+}
+
+/// A port that refuses connections; nobody else gets it while this is kept.
+fn reserve(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// One that is free.
+fn nobody() -> TcpSocket {
+    reserve(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap()
 }
 
 /// One connection, one request.

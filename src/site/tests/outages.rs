@@ -86,13 +86,17 @@ async fn a_site_that_vanishes_is_down_and_not_wrongly_configured() {
     let site = impatient(&server);
     site.read(&id("a/1")).await.unwrap();
     server.task.abort();
+    let address = server.url.socket_addrs(|| None).unwrap()[0];
     let gone = async {
-        while tokio::net::TcpStream::connect(server.url.socket_addrs(|| None).unwrap()[0])
-            .await
-            .is_ok()
-        {}
+        loop {
+            match reserve(address) {
+                Ok(socket) => return socket,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
     };
-    gone.await;
+    let patience = Duration::from_secs(30);
+    let _nobody = tokio::time::timeout(patience, gone).await.unwrap();
     let error = site.read(&id("a/2")).await.unwrap_err();
     assert!(matches!(&error, SiteError::Outage(_)), "{error:?}");
     let error = write(&site, "a/2").await.unwrap_err();
@@ -104,10 +108,8 @@ async fn a_site_that_vanishes_is_down_and_not_wrongly_configured() {
 
 #[tokio::test]
 async fn an_address_where_nobody_answers_is_a_wrong_setting() {
-    let port = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let nobody = nobody();
+    let port = nobody.local_addr().unwrap().port();
     let url = Url::parse(&format!("http://127.0.0.1:{port}/x")).unwrap();
     let site = open(&settings(&url));
     for (error, setting) in [

@@ -229,10 +229,8 @@ async fn a_redirect_into_the_private_network_is_refused() {
 
 #[tokio::test]
 async fn a_redirect_to_nowhere_is_this_photo_only() {
-    let port = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let nobody = nobody();
+    let port = nobody.local_addr().unwrap().port();
     let to = format!("http://127.0.0.1:{port}/gone");
     let error = refusal(move |_| answer(302, "").with("location", to.as_str())).await;
     assert!(
