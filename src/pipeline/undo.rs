@@ -83,12 +83,15 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
         }
         Err(error) => return shared.leave(photo, Outcome::Failed(error.to_string())),
     };
-    if !untouched(&write, &fresh) {
-        match is_replaced(&shared, &write, &fresh).await {
-            Ok(true) => return shared.leave(photo, Outcome::Skipped(Skip::Replaced)),
-            Ok(false) => {}
-            Err(error) => shared.stop.broken_state(&error),
+    match is_replaced(&shared, &write, &fresh).await {
+        Ok(true) => return shared.leave(photo, Outcome::Skipped(Skip::Replaced)),
+        Ok(false) => {}
+        Err(error) => {
+            shared.stop.broken_state(&error);
+            return shared.leave(photo, Outcome::NotReached);
         }
+    }
+    if !untouched(&write, &fresh) {
         if let Err(error) = note(&shared, &write, &fresh).await {
             shared.stop.broken_state(&error);
         }
@@ -150,7 +153,8 @@ async fn note(
     shared.checkpoint.note_look(look).await
 }
 
-/// Whether it was a later run of ours that changed the text.
+/// Whether the site shows what a later run of ours wrote, even if that came out
+/// the same.
 async fn is_replaced(
     shared: &Shared,
     write: &StoredWrite,
