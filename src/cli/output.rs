@@ -9,9 +9,10 @@ use super::screen::{harmless, harmless_json};
 use crate::checkpoint::CheckpointError;
 use crate::config::{ConfigError, Environment, Secrets};
 use crate::pipeline::{Fatal, RunError};
-use crate::report::wrap::{COLUMNS, wrap};
+use crate::report::wrap::{COLUMNS, fold};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, PoisonError, RwLock};
 use tracing_subscriber::Layer;
@@ -178,11 +179,6 @@ impl Output {
         }
     }
 
-    /// A text for people, in lines that fit a terminal.
-    pub(super) fn say_fitting(&self, text: &str) {
-        self.say(&self.fitting(text));
-    }
-
     /// A line for people, however quiet they want it.
     pub(super) fn warn(&self, text: &str) {
         self.line(&format!("warning: {text}"));
@@ -190,21 +186,11 @@ impl Output {
 
     /// What went wrong, and what to do.
     pub(super) fn error(&self, error: &anyhow::Error) {
-        let text = format!("{error:#}");
+        let text = with_causes(error);
         log::failed(&text);
         self.line(&format!("error: {text}"));
         if let Some(hint) = hint(error) {
-            self.line(&self.fitting(&format!("help: {hint}")));
-        }
-    }
-
-    /// A text in lines that fit a terminal; where it goes into a pipe, whoever
-    /// reads it has lines of its own.
-    fn fitting<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.terminal {
-            wrap(text, COLUMNS).join("\n").into()
-        } else {
-            text.into()
+            self.line(&format!("help: {hint}"));
         }
     }
 
@@ -225,7 +211,11 @@ impl Output {
     fn line(&self, text: &str) {
         // There is nobody left to tell if stderr itself is gone.
         let text = self.mask(text);
-        let text = harmless(&text);
+        let mut text = harmless(&text);
+        // Where it goes into a pipe, or is heard, lines have no width.
+        if self.terminal && !self.plain {
+            text = fold(&text, COLUMNS).into();
+        }
         self.bars.suspend(|| {
             let _ = writeln!(io::stderr(), "{text}");
         });
@@ -274,6 +264,21 @@ impl Output {
         io::stdin().read_line(&mut answer)?;
         Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
+}
+
+/// An error with its causes. Many errors tell their cause themselves, which is
+/// not said twice.
+pub(super) fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            let _ = write!(text, ": {cause}");
+        }
+    }
+    text
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {

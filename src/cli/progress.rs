@@ -5,7 +5,7 @@
 //! somebody who hears it: what happened stands in words at its beginning.
 
 use super::output::{Output, Volume};
-use crate::archive::{Mode, PhotoId};
+use crate::archive::{Ended, Mode, PhotoId};
 use crate::pipeline::{Event, Observer, Outcome, Settled};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
@@ -38,6 +38,8 @@ struct State {
     cost: Option<f64>,
     listed: Option<u64>,
     waiting: Option<Waiting>,
+    /// Somebody fixes one photo, and waits for its text.
+    one_photo: bool,
 }
 
 /// What the run waits for.
@@ -72,6 +74,7 @@ impl Progress {
             cost: None,
             listed: None,
             waiting: None,
+            one_photo: false,
         };
         Self {
             output: output.clone(),
@@ -168,9 +171,16 @@ impl Progress {
         let photo = &settled.photo;
         let mut line = None;
         match &settled.outcome {
-            Outcome::Written { .. } => {
+            Outcome::Written { text } => {
                 state.written += 1;
-                if self.output.volume >= Volume::Verbose {
+                if state.one_photo {
+                    let text = if text.is_empty() {
+                        "no text: decorative"
+                    } else {
+                        text
+                    };
+                    line = Some(format!("written {photo}: {text}"));
+                } else if self.output.volume >= Volume::Verbose {
                     line = Some(format!("written {photo}"));
                 }
             }
@@ -294,6 +304,7 @@ impl Observer for Progress {
                     Mode::Undo => "putting back what was replaced",
                     Mode::Adopt => "looking for machine-made texts",
                 };
+                self.state().one_photo = *mode == Mode::Fix;
                 self.output.say(&format!("run {run}: {what}"));
             }
             Event::Listed(count) => self.counted(*count),
@@ -354,8 +365,12 @@ impl Observer for Progress {
             Event::Settled(settled) => self.settled(settled),
             Event::Stopping(ended) => {
                 let why = ended.as_str();
+                let again = match ended {
+                    Ended::Interrupted => " (Ctrl-C again leaves at once)",
+                    _ => "",
+                };
                 self.output.say(&format!(
-                    "stopping ({why}): no new calls; finishing what is in flight"
+                    "stopping ({why}): no new calls; finishing what is in flight{again}"
                 ));
             }
             Event::Notice(text) => self.output.say(text),
@@ -380,6 +395,7 @@ mod tests {
             cost: Some(1.5),
             listed: None,
             waiting: None,
+            one_photo: false,
         };
         let counted = "9 written, 2 held, 1 failed, $1.50";
         assert_eq!(state.heartbeat(now), format!("12 photos: {counted}"));

@@ -7,7 +7,7 @@ use super::args::Watch;
 use super::exit::{Exit, Usage};
 use super::log::LogFile;
 use super::metrics::MetricsFile;
-use super::output::Output;
+use super::output::{Output, with_causes};
 use crate::archive::{Moment, SlotKind};
 use crate::checkpoint::{Checkpoint, LastGood, Status};
 use crate::config::{Needs, Settings};
@@ -233,7 +233,7 @@ impl Vigil {
     async fn end(&self, result: &anyhow::Result<Exit>) {
         let (exit, error) = match result {
             Ok(exit) => (*exit, None),
-            Err(error) => (Exit::of_error(error), Some(format!("{error:#}"))),
+            Err(error) => (Exit::of_error(error), Some(with_causes(error))),
         };
         let code = exit.number();
         let (data, words, id, notifier, starting) = {

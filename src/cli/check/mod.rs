@@ -76,7 +76,7 @@ async fn try_all(
     if args.json {
         output.data(&output.mask(&report::json(&parts)))?;
     } else {
-        output.say_fitting(&format!("\n{}", sum(&parts)));
+        output.say(&format!("\n{}", sum(&parts)));
     }
     Ok(match report::count(&parts, Sign::Problem) {
         0 => Exit::Done,

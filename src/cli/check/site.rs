@@ -3,7 +3,7 @@
 
 use crate::archive::Pixels;
 use crate::cli::args::Global;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, with_causes};
 use crate::cli::setup::{Setup, photo_ids};
 use crate::config::{Manifest, PhotoLimits, Preset, Settings, SiteSettings};
 use crate::photo;
@@ -44,7 +44,7 @@ pub(in crate::cli) async fn look(
     let setup = match Setup::connect(settings, global, None, output).await {
         Ok(setup) => setup,
         Err(error) => {
-            let line = Line::new("site", Sign::Problem, format!("{error:#}"));
+            let line = Line::new("site", Sign::Problem, with_causes(&error));
             let line = line.advice("docs/sites tells what describes a site");
             return Ok(vec![Part {
                 name: SITE,

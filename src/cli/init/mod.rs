@@ -87,7 +87,7 @@ pub(super) async fn init(
     write_new(&file, &text)?;
     written.insert(0, shown(&file));
     file::write_schemas(&directory)?;
-    output.say_fitting(&format!("\nwrote {}", written.join(" and ")));
+    output.say(&format!("\nwrote {}", written.join(" and ")));
     ending(global, &file, &plan, output).await
 }
 
@@ -98,7 +98,7 @@ async fn of_site(
     output: &Output,
 ) -> anyhow::Result<(Plan, Vec<Line>)> {
     let args = answers.args;
-    output.say_fitting(&format!("looking at {url}"));
+    output.say(&format!("looking at {url}"));
     let known = Known {
         user: args.user.clone(),
         token: answers.token(),
@@ -221,16 +221,16 @@ async fn ending(
                     .iter()
                     .map(|problem| problem.message.as_str())
                     .collect();
-                output.say_fitting(&format!("not tried yet: {}", left.join("; ")));
+                output.say(&format!("not tried yet: {}", left.join("; ")));
                 let hints = problems
                     .iter()
                     .filter_map(|problem| problem.hint.as_deref());
                 for hint in hints {
-                    output.say_fitting(&format!("  -> {hint}"));
+                    output.say(&format!("  -> {hint}"));
                 }
-                output.say_fitting(&format!("then: {check}"));
+                output.say(&format!("then: {check}"));
             } else {
-                output.say_fitting(&format!(
+                output.say(&format!(
                     "fill in the lines with {} ({} {}); the comments beside them say with what, \
                      docs/sites/README.md tells more. `{check}` names what is left and then tries it",
                     config::TO_FILL,
@@ -248,14 +248,14 @@ async fn ending(
         output.data(&output.mask(&format!("\n{}", report::text(part))))?;
     }
     if report::count(&parts, Sign::Problem) > 0 {
-        output.say_fitting(&format!("\nmend what is a problem above, then: {check}"));
+        output.say(&format!("\nmend what is a problem above, then: {check}"));
         return Ok(Exit::Stopped);
     }
     let next = match plan {
         Plan::Embedded => "altfill run",
         _ => "altfill run --dry-run",
     };
-    output.say_fitting(&format!(
+    output.say(&format!(
         "\nnothing was changed on the site. Next: {check}, then {next}"
     ));
     Ok(Exit::Done)
