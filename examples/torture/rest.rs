@@ -28,6 +28,10 @@ impl Game {
             photo.gone = false;
         }
         self.list_all();
+        // What lands after everything came to rest, nobody can have seen.
+        while self.shared.lock().on_their_way > 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         setting::without_hurry(&mut self.workspace);
         let mut last = String::new();
         for _ in 0..CALM_RUNS {

@@ -111,10 +111,13 @@ impl Handler for Site {
         let answer = match (fate, patch) {
             (Fate::Late(delay), Some(mut patch)) => {
                 patch.late = true;
+                world.on_their_way += 1;
                 let shared = self.0.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(delay).await;
-                    shared.lock().land(&patch);
+                    let mut world = shared.lock();
+                    world.land(&patch);
+                    world.on_their_way -= 1;
                 });
                 Answer {
                     reply: Reply::empty(200),

@@ -132,6 +132,8 @@ pub(crate) struct World {
     pub(crate) faults: BTreeMap<String, u64>,
     /// Photos whose caption no model can make.
     pub(crate) refused: Vec<String>,
+    /// Writes that are still to land late.
+    pub(crate) on_their_way: u64,
     /// Numbers the texts that people write.
     pub(crate) words: u64,
 }
@@ -159,6 +161,7 @@ impl World {
             counts: HashMap::new(),
             faults: BTreeMap::new(),
             refused: Vec::new(),
+            on_their_way: 0,
             words: 0,
         }
     }

@@ -189,7 +189,8 @@ impl Checkpoint {
     }
 }
 
-/// Marks a draft as held on a basis.
+/// Marks a draft as held on a basis. One that a person rejected takes the place of
+/// none that still waits for a person.
 pub(super) fn hold(
     connection: &Connection,
     slot: SlotRow,
@@ -198,8 +199,14 @@ pub(super) fn hold(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE slots SET held_draft = ?2, held_basis = ?3, tries = 0, due = NULL,
-                parked = 0, parked_pixels = NULL, last_error = NULL WHERE id = ?1",
+            "UPDATE slots SET held_basis = ?3, tries = 0, due = NULL,
+                parked = 0, parked_pixels = NULL, last_error = NULL,
+                held_draft = CASE WHEN
+                    EXISTS (SELECT 1 FROM drafts WHERE id = ?2 AND decision = 'rejected')
+                    AND EXISTS (SELECT 1 FROM drafts WHERE id = slots.held_draft
+                                AND decision IS NULL)
+                    THEN held_draft ELSE ?2 END
+             WHERE id = ?1",
         )?
         .execute(params![slot.0, draft.0, basis])
         .map(drop)

@@ -27,7 +27,7 @@ pub struct Status {
     pub rejected: u64,
     /// Of the missing: our text was undone. Another recipe is tried.
     pub undone: u64,
-    /// Of the missing: seen in a listing and never looked at.
+    /// Of the missing: seen in a listing, and no run has come to it yet.
     pub unseen: u64,
     /// Held drafts by reason.
     pub held_by_reason: Vec<(String, u64)>,
@@ -97,7 +97,7 @@ const STANDING: &str = "WITH standing AS (
                                 AND writes.draft = drafts.id
                                 AND writes.state IN ('confirmed', 'undone'))) AS drafted,
         EXISTS (SELECT 1 FROM writes WHERE writes.slot = slots.id
-                AND writes.state = 'undone') AS undone,
+                AND writes.state = 'undone' AND writes.recipe IS NOT NULL) AS undone,
         EXISTS (SELECT 1 FROM drafts WHERE drafts.slot = slots.id
                 AND drafts.decision = 'rejected') AS rejected
     FROM photos
@@ -125,7 +125,7 @@ const COUNTS: &str = "SELECT count(*),
                      AND NOT declined AND due <= ?4),
     count(*) FILTER (WHERE waits AND rejected),
     count(*) FILTER (WHERE waits AND undone AND NOT rejected),
-    count(*) FILTER (WHERE owner IS NULL)
+    count(*) FILTER (WHERE owner IS NULL AND NOT undone AND due IS NULL AND NOT parked)
     FROM (SELECT *, undone OR rejected AS declined,
         missing AND NOT (accepted OR drafted OR held OR cleared OR decorative OR parked) AS waits,
         NOT (missing AND cleared) AND coalesce(owner, 'nobody') IN ('nobody', 'ours') AS open,

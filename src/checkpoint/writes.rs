@@ -76,6 +76,23 @@ const TABLES: &str = "writes JOIN slots ON slots.id = writes.slot
     JOIN photos ON photos.id = slots.photo";
 
 impl Checkpoint {
+    /// What a later run wrote over this text, as the site kept it, unless that was
+    /// undone.
+    pub async fn later_text(&self, write: &StoredWrite) -> Result<Option<String>, CheckpointError> {
+        let (slot, write) = (write.slot.0, write.id.0);
+        self.verb(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT coalesce(alt_kept, alt_sent) FROM writes
+                     WHERE slot = ?1 AND id > ?2 AND state = 'confirmed' AND undoes IS NULL
+                     ORDER BY id DESC LIMIT 1",
+                )?
+                .query_row([slot, write], |row| row.get(0))
+                .optional()
+        })
+        .await
+    }
+
     /// The models whose texts are, or were, on the site by our doing, by name.
     pub async fn writers(&self) -> Result<Vec<ModelName>, CheckpointError> {
         let site = self.site.clone();

@@ -245,23 +245,18 @@ impl Output {
             let hint = "look at what is shown above, then run it again with --yes";
             return Err(Usage::new(format!("nobody is there to answer: {question}"), hint).into());
         }
+        // A line that is ended with Enter, so that nothing of it is left for the
+        // shell. Anything but a yes is a no.
         if self.plain {
-            return self.confirm_by_line(question);
+            self.line(&format!("{question} Type yes or no, then Enter."));
         }
-        let confirm = dialoguer::Confirm::new()
-            .with_prompt(self.one_line(question))
-            // Whoever types a whole word must not have its rest in the shell.
-            .wait_for_newline(true)
-            .default(false);
-        Ok(self.bars.suspend(|| confirm.interact())?)
-    }
-
-    /// The same as a line that is typed and ended with Enter, for those who hear
-    /// what is on the screen. Anything but a yes is a no.
-    fn confirm_by_line(&self, question: &str) -> anyhow::Result<bool> {
-        self.line(&format!("{question} Type yes or no, then Enter."));
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
+        let answer = self.bars.suspend(|| {
+            if !self.plain {
+                let _ = write!(io::stderr(), "{} [y/N] ", self.one_line(question));
+            }
+            let mut answer = String::new();
+            io::stdin().read_line(&mut answer).map(|_| answer)
+        })?;
         Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }

@@ -160,15 +160,8 @@ impl Setup {
     where
         F: Future<Output = Result<Finished, RunError>>,
     {
-        let albums = plan.albums.join(", ");
         let finished = self.execute(plan, access, output, job).await?;
         let summary = &finished.summary;
-        if !albums.is_empty() && summary.seen > 0 && summary.skipped.excluded == summary.seen {
-            output.say(&format!(
-                "no photo lies in {albums}: an album is what stands before the last slash of an \
-                 id; `altfill report --csv` shows the ids"
-            ));
-        }
         let exit = Exit::of(&finished);
         if json {
             output.data(&serde_json::to_string(summary)?)?;

@@ -12,7 +12,7 @@ use std::io::Cursor;
 pub fn memory(bytes: &[u8], long_edge: u32, most: u64) -> u64 {
     let told = guarded(|| match format::recognise(bytes) {
         Ok(Format::Jpeg) => of_jpeg(bytes, long_edge),
-        Ok(Format::Png) => other(&png::without_texts(bytes), ImageFormat::Png, most),
+        Ok(Format::Png) => other(&png::header(bytes), ImageFormat::Png, most),
         Ok(Format::Gif) => other(bytes, ImageFormat::Gif, most),
         Ok(Format::WebP) => other(bytes, ImageFormat::WebP, most),
         Ok(Format::Tiff) => other(bytes, ImageFormat::Tiff, most),

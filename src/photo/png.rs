@@ -6,6 +6,8 @@ use std::borrow::Cow;
 const SIGNATURE: usize = 8;
 /// Length, type and checksum around the data of a chunk (5.3).
 const FRAME: usize = 12;
+/// Bytes of pixels that go along with a header.
+const FIRST_PIXELS: usize = 1024;
 
 /// The file without its chunks of text (`tEXt`, `zTXt`, `iTXt`), which say
 /// nothing of the picture. The decoder keeps every one of them, and counts their
@@ -14,9 +16,28 @@ const FRAME: usize = 12;
 /// From a chunk on that is longer than the file, all stays as it is: the decoder
 /// will say what is wrong.
 pub(super) fn without_texts(file: &[u8]) -> Cow<'_, [u8]> {
-    let mut kept: Option<Vec<u8>> = None;
+    kept(file, file.len())
+}
+
+/// What stands before the pixels, without texts, and the first bytes of those: as
+/// much as a decoder looks at before it is asked for the picture.
+pub(super) fn header(file: &[u8]) -> Cow<'_, [u8]> {
     let mut at = SIGNATURE;
     while let Some((kind, length)) = chunk(file, at) {
+        if kind == b"IDAT" {
+            let end = (at + FRAME + FIRST_PIXELS).min(file.len());
+            return kept(&file[..end], at);
+        }
+        at += length;
+    }
+    kept(file, file.len())
+}
+
+/// The file without its texts, of which there are none from `end` on.
+fn kept(file: &[u8], end: usize) -> Cow<'_, [u8]> {
+    let mut kept: Option<Vec<u8>> = None;
+    let mut at = SIGNATURE;
+    while let Some((kind, length)) = chunk(&file[..end], at) {
         let is_text = matches!(kind, b"tEXt" | b"zTXt" | b"iTXt");
         match &mut kept {
             Some(kept) if !is_text => kept.extend_from_slice(&file[at..at + length]),
@@ -61,6 +82,17 @@ mod tests {
         let other = b"\0\0\0\x01gAMAxCRC.";
         let file = joined(&[START, text, packed, other, text, text, END, text]);
         assert_eq!(*without_texts(&file), joined(&[START, other, END]));
+    }
+
+    #[test]
+    fn a_header_ends_where_the_pixels_begin() {
+        let text = b"\0\0\0\x03tEXta\0bCRC.";
+        let pixels = [&b"\0\0\x10\0IDAT"[..], &[7; 0x1000], b"CRC."].concat();
+        let file = joined(&[START, text, &pixels, END]);
+        let first = &pixels[..FRAME + FIRST_PIXELS];
+        assert_eq!(*header(&file), joined(&[START, first]));
+        let file = joined(&[START, text, END]);
+        assert_eq!(*header(&file), joined(&[START, END]));
     }
 
     #[test]

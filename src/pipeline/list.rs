@@ -25,9 +25,17 @@ pub(super) async fn list(shared: Arc<Shared>, output: Sender<Admitted>) {
         output,
         listed: 0,
         expected: None,
+        selected: shared.plan.albums.is_empty(),
     };
-    if intake.all().await.is_ok() {
+    if let Ok(swept) = intake.all().await {
         shared.emit(&Event::Listed(intake.listed));
+        if swept == Swept::All && intake.listed > 0 && !intake.selected {
+            shared.notice(format!(
+                "no photo lies in {}: an album is what stands before the last slash of an id; \
+                 `altfill report --csv` shows the ids",
+                shared.plan.albums.join(", ")
+            ));
+        }
     }
 }
 
@@ -37,16 +45,19 @@ struct Intake<'s> {
     listed: u64,
     /// What was told of the number of all photos.
     expected: Option<u64>,
+    /// Whether any of them is what the command line asked for.
+    selected: bool,
 }
 
 impl Intake<'_> {
-    async fn all(&mut self) -> Result<(), Over> {
+    async fn all(&mut self) -> Result<Swept, Over> {
         let shared = self.shared;
         let plan = &shared.plan;
         if !plan.ids.is_empty() {
             let named = self.there(&plan.ids).await?;
             let named = stream::iter(named).map(Ok);
-            return self.take(named.boxed()).await;
+            self.take(named.boxed()).await?;
+            return Ok(Swept::Changes);
         }
         let extent = extent(shared).await.map_err(|error| self.broken(&error))?;
         let swept = match extent {
@@ -55,7 +66,7 @@ impl Intake<'_> {
         };
         self.take(shared.site.list(extent)).await?;
         if !shared.site.traits().lists_changes {
-            return Ok(());
+            return Ok(swept);
         }
         // Every listed photo is recorded now, and pending until it is looked at:
         // whatever happens from here on, the next listing may begin here.
@@ -64,10 +75,10 @@ impl Intake<'_> {
             .checkpoint
             .note_listing(mark, key, swept, Moment::now());
         noted.await.map_err(|error| self.broken(&error))?;
-        match swept {
-            Swept::All => Ok(()),
-            Swept::Changes => self.left_over().await,
+        if swept == Swept::Changes {
+            self.left_over().await?;
         }
+        Ok(swept)
     }
 
     /// The named photos without those that neither the record nor the site has: a
@@ -155,6 +166,7 @@ impl Intake<'_> {
                 continue;
             }
             self.listed += 1;
+            self.selected |= shared.plan.selects(&photo.photo);
             self.expect();
             self.output.send(photo).await.map_err(|_| Over)?;
         }

@@ -134,11 +134,12 @@ impl Shared {
     /// A wanted photo's way ends.
     pub(super) fn settle(&self, photo: PhotoId, outcome: Outcome, generated: bool) {
         let used = generated
-            || self.plan.action == Action::DryRun
-            || matches!(
-                outcome,
-                Outcome::Written { .. } | Outcome::Waiting { .. } | Outcome::Held(_)
-            );
+            || match outcome {
+                Outcome::Written { .. } | Outcome::Waiting { .. } | Outcome::Held(_) => true,
+                // It would have been done.
+                Outcome::NotReached => self.plan.action == Action::DryRun,
+                _ => false,
+            };
         self.limit.done(used);
         self.emit(&Event::Settled(Settled {
             photo,

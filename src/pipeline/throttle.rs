@@ -2,6 +2,7 @@
 //! may try again, for how long, and what it means if that was in vain.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
@@ -21,6 +22,8 @@ pub(super) struct Throttle {
     turn: tokio::sync::Mutex<()>,
     /// Texts that arrived.
     landed: AtomicU64,
+    /// How many had arrived when patience with a photo was last over.
+    given_up: Mutex<Option<u64>>,
 }
 
 /// One write that was held back.
@@ -37,9 +40,10 @@ pub(super) struct HeldBack<'a> {
 pub(super) enum Patience {
     /// Read again, and send it again.
     Left,
-    /// Texts of other photos arrived meanwhile: it is this photo.
+    /// It may be this photo: texts of others arrived meanwhile, or no other was
+    /// held back so long.
     OverForThisPhoto,
-    /// No text arrived: it is the site.
+    /// The second photo, and no text arrived in between: it is the site.
     OverForTheSite,
 }
 
@@ -49,12 +53,25 @@ impl Throttle {
             patience,
             turn: tokio::sync::Mutex::default(),
             landed: AtomicU64::default(),
+            given_up: Mutex::default(),
         }
     }
 
     /// A text arrived.
     pub(super) fn landed(&self) {
         self.landed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Patience with a photo is over that was first held back when so many texts had
+    /// arrived.
+    fn give_up(&self, then: u64) -> Patience {
+        let landed = self.landed.load(Ordering::Relaxed);
+        let mut last = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if landed == then && *last == Some(landed) {
+            return Patience::OverForTheSite;
+        }
+        *last = Some(landed);
+        Patience::OverForThisPhoto
     }
 
     /// Waits for the turn of a write that was held back for the first time.
@@ -75,10 +92,8 @@ impl HeldBack<'_> {
         self.times += 1;
         if self.times < TRIES || self.since.elapsed() < self.throttle.patience {
             Patience::Left
-        } else if self.throttle.landed.load(Ordering::Relaxed) > self.landed {
-            Patience::OverForThisPhoto
         } else {
-            Patience::OverForTheSite
+            self.throttle.give_up(self.landed)
         }
     }
 }
@@ -96,7 +111,7 @@ mod tests {
         assert_eq!(held.again(), Patience::Left);
         tokio::time::advance(MINUTE * 15).await;
         assert_eq!(held.again(), Patience::Left, "one long pause");
-        assert_eq!(held.again(), Patience::OverForTheSite);
+        assert_eq!(held.again(), Patience::OverForThisPhoto, "the first one");
 
         drop(held);
         let mut held = throttle.hold_back().await;
@@ -117,9 +132,14 @@ mod tests {
             assert_eq!(held.again(), Patience::Left);
             tokio::time::advance(MINUTE / 3).await;
         }
-        assert_eq!(held.again(), Patience::OverForTheSite, "that was before");
+        assert_eq!(held.again(), Patience::OverForThisPhoto, "the first one");
         throttle.landed();
         assert_eq!(held.again(), Patience::OverForThisPhoto);
+        assert_eq!(
+            held.again(),
+            Patience::OverForThisPhoto,
+            "one has landed since"
+        );
     }
 
     #[tokio::test(start_paused = true)]

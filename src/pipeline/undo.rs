@@ -83,15 +83,15 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
         }
         Err(error) => return shared.leave(photo, Outcome::Failed(error.to_string())),
     };
-    match is_replaced(&shared, &write, &fresh).await {
-        Ok(true) => return shared.leave(photo, Outcome::Skipped(Skip::Replaced)),
-        Ok(false) => {}
+    let since = match since(&shared, &write, &fresh).await {
+        Ok(Since::Replaced) => return shared.leave(photo, Outcome::Skipped(Skip::Replaced)),
+        Ok(since) => since,
         Err(error) => {
             shared.stop.broken_state(&error);
             return shared.leave(photo, Outcome::NotReached);
         }
-    }
-    if !untouched(&write, &fresh) {
+    };
+    if since == Since::Person || !untouched(&write, &fresh) {
         if let Err(error) = note(&shared, &write, &fresh).await {
             shared.stop.broken_state(&error);
         }
@@ -115,7 +115,7 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
         let traits = shared.site.traits();
         traits.holds_tag && !traits.clears_tag && fresh.marking == Marking::Possible
     };
-    let outcome = match writer.carry_out(&photo, fresh, change).await {
+    let outcome = match writer.carry_out(&photo, fresh, change, ()).await {
         Ok(Landing::Kept(text)) => {
             marks.fetch_add(u64::from(keeps_mark), Ordering::Relaxed);
             Outcome::Written { text }
@@ -153,16 +153,37 @@ async fn note(
     shared.checkpoint.note_look(look).await
 }
 
-/// Whether the site shows what a later run of ours wrote, even if that came out
-/// the same.
-async fn is_replaced(
+/// What the record says of a text since it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    /// Nothing.
+    Unchanged,
+    /// A later run wrote what the site shows.
+    Replaced,
+    /// A person took it over, or changed what a later run wrote: even our very
+    /// words are a person's by now.
+    Person,
+}
+
+async fn since(
     shared: &Shared,
     write: &StoredWrite,
     fresh: &Reading,
-) -> Result<bool, CheckpointError> {
-    let ours = shared.checkpoint.record(write.slot).await?.ours;
-    let later = ours.filter(|ours| ours.write != write.id);
-    Ok(later.is_some_and(|later| later.text == fresh.alt_text()))
+) -> Result<Since, CheckpointError> {
+    if let Some(later) = shared.checkpoint.later_text(write).await? {
+        return Ok(if later == fresh.alt_text() {
+            Since::Replaced
+        } else {
+            Since::Person
+        });
+    }
+    let record = shared.checkpoint.record(write.slot).await?;
+    let taken = record.ours.is_none() && record.person && write.sent.1 != Some(Tag::Person);
+    Ok(if taken {
+        Since::Person
+    } else {
+        Since::Unchanged
+    })
 }
 
 /// Whether the site still shows what that run wrote, and nobody vouched for it

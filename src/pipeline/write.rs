@@ -4,7 +4,7 @@
 use super::items::{Captioned, Looked, ToWrite};
 use super::shared::Shared;
 use super::throttle::{HeldBack, Patience, Throttle};
-use super::{Fatal, Outcome};
+use super::{Fatal, Outcome, Stop};
 use crate::archive::{Marking, Moment, Owner, PhotoId, Reading, Tag, WriteId};
 use crate::checkpoint::{Checkpoint, CheckpointError, Look, NewWrite};
 use crate::policy::{self, Landed, landed};
@@ -22,7 +22,7 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
         text,
         generated,
     } = captioned;
-    let _turn = shared.proof.turn().await;
+    let turn = shared.proof.turn().await;
     if shared.proof.hopeless() {
         return shared.settle(looked.photo, Outcome::NotReached, generated);
     }
@@ -36,7 +36,7 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
     }
     let change = change(&shared, &looked, &fresh, text);
     match Writer::new(&shared)
-        .carry_out(&looked.photo, fresh, change)
+        .carry_out(&looked.photo, fresh, change, turn)
         .await
     {
         Ok(Landing::Kept(kept)) => {
@@ -173,6 +173,7 @@ pub(super) struct Writer<'a> {
     site: &'a dyn Site,
     checkpoint: &'a Checkpoint,
     throttle: &'a Throttle,
+    stop: &'a Stop,
 }
 
 impl<'a> Writer<'a> {
@@ -181,16 +182,20 @@ impl<'a> Writer<'a> {
             site: &*shared.site,
             checkpoint: &shared.checkpoint,
             throttle: &shared.throttle,
+            stop: &shared.stop,
         }
     }
 
-    /// Journals, sends and settles one change of a photo that reads `fresh`.
+    /// Journals, sends and settles one change of a photo that reads `fresh`. The
+    /// turn goes back when the change is held back: nothing of it was sent.
     pub(super) async fn carry_out(
         &self,
         photo: &PhotoId,
         mut fresh: Reading,
         change: NewWrite,
+        turn: impl Send,
     ) -> Result<Landing, CheckpointError> {
+        let mut turn = Some(turn);
         let change_set = ChangeSet {
             alt: change.sent.0.clone(),
             tag: match change.sent.1 {
@@ -208,6 +213,7 @@ impl<'a> Writer<'a> {
             let reply = self.site.write(photo, &change_set, &fresh).await;
             attempts += 1;
             if held_back.is_none() && matches!(reply, Err(SiteError::NotSent(_))) {
+                drop(turn.take());
                 held_back = Some(self.throttle.hold_back().await);
             }
             let shown = match &reply {
@@ -284,6 +290,9 @@ impl<'a> Writer<'a> {
                 // A person who vouched for the old text has the last word.
                 Err(_) if vouched_since(change.before.1, &reading) => {
                     return Ok(Landing::Foreign(reading));
+                }
+                Err(SiteError::NotSent(_)) if self.stop.asked() => {
+                    return Ok(Landing::Refused(SiteError::Cancelled));
                 }
                 Err(SiteError::NotSent(why)) => {
                     let patience = held_back.as_mut().map(HeldBack::again);

@@ -353,7 +353,8 @@ impl Walk {
                 page.total.unwrap_or_default()
             )));
         }
-        if let Some(total) = page.total {
+        // What was left over is no part of what changed.
+        if let Some(total) = page.total.filter(|_| self.since.is_none()) {
             self.lister.total.tell(total);
         }
         let about = parcel.photo.clone();

@@ -94,7 +94,7 @@ impl Listing {
     /// that made reading on impossible.
     pub(super) fn stream(&self) -> BoxStream<'static, Item> {
         let (sender, items) = mpsc::channel(AHEAD);
-        self.count();
+        self.count(sender.downgrade());
         let listing = self.clone();
         // A thread of its own, because a read from a terminal or a pipe may
         // wait for ever, and the runtime would wait for it at its end.
@@ -126,22 +126,16 @@ impl Listing {
         self.total.known()
     }
 
-    fn count(&self) {
+    /// Counts beside the listing. A walk through originals has things to tell, and
+    /// they are told once, so that it is not walked twice.
+    fn count(&self, listed: mpsc::WeakSender<Item>) {
         self.total.forget();
-        if matches!(self.source, Source::Stdin | Source::Once(_)) {
+        if !matches!(self.source, Source::File(_) | Source::Ids(_)) {
             return;
         }
         let listing = self.clone();
-        self.total.count(move || {
-            let mut count = 0;
-            listing.walk(|_| {
-                count += 1;
-                if listing.stop.is_cancelled() {
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            });
-            count
+        self.total.count(listed, move |sink| {
+            listing.walk(|_| sink());
         });
     }
 

@@ -1,7 +1,9 @@
 //! How many photos a listing has, told before its end.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::mpsc::WeakSender;
 
 /// Unknown until it is told. Cheap to clone; all clones know the same.
 #[derive(Clone, Debug, Default)]
@@ -23,12 +25,33 @@ impl Total {
         (photos > 0).then_some(photos)
     }
 
-    /// Counts on a thread of its own, beside the listing.
-    pub(super) fn count(&self, count: impl FnOnce() -> u64 + Send + 'static) {
+    /// Counts on a thread of its own, beside a listing that sends what it finds, and
+    /// gives up once that has ended. `walk` calls its sink for each photo.
+    pub(super) fn count<T: Send + 'static>(
+        &self,
+        listed: WeakSender<T>,
+        walk: impl FnOnce(&mut dyn FnMut() -> ControlFlow<()>) + Send + 'static,
+    ) {
         let total = self.clone();
+        let count = move || {
+            let mut count = 0;
+            let mut ended = false;
+            walk(&mut || {
+                count += 1;
+                ended = listed.upgrade().is_none_or(|sender| sender.is_closed());
+                if ended {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+            if !ended {
+                total.tell(count);
+            }
+        };
         // Without the thread there is no total, which nobody depends on.
         let _ = std::thread::Builder::new()
             .name("count".to_owned())
-            .spawn(move || total.tell(count()));
+            .spawn(count);
     }
 }

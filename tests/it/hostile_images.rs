@@ -61,6 +61,7 @@ fn a_picture_with_a_monstrous_burden_is_described_in_bounded_memory() {
     let mut workspace = Workspace::album(&site, &model);
     // Files that wait to be decoded are held in memory, too.
     workspace.set("run.concurrency", 1);
+    workspace.set("site.concurrency", 1);
     let (output, peak) = measured(workspace.altfill(&["run", "--json"]));
     let output = output.expect(0);
     assert_eq!(output.number("/written"), burdened.len() as u64, "{output}");

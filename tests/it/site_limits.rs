@@ -37,17 +37,46 @@ fn a_text_that_is_always_held_back_costs_its_photo_only() {
 }
 
 #[test]
-fn a_site_that_holds_back_every_text_ends_the_run_and_costs_no_photo() {
+fn a_site_that_holds_back_every_text_ends_the_run() {
     let (site, model, workspace) = archive();
     site.script(When::patch(), held_back());
     let output = workspace.run(&["run", "--json"]).expect(4).counted();
     assert_eq!(output.ended(), "outage", "{output}");
-    assert_eq!(output.number("/failed"), 0, "no try is lost: {output}");
+    assert_eq!(
+        output.number("/failed"),
+        1,
+        "the second one tells: {output}"
+    );
     output.says(&["the site holds back every text", "429"]);
     assert!(site.count(Place::Patch) >= 3, "{output}");
 
     site.behave();
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
-    assert_eq!(output.number("/written"), N as u64, "{output}");
+    assert_eq!(output.number("/written"), N as u64 - 1, "{output}");
+    assert_eq!(output.number("/skipped/not_due"), 1, "{output}");
     assert_eq!(model.count(), N, "no text was asked for twice");
+}
+
+#[test]
+fn on_a_new_site_one_photo_that_is_always_held_back_keeps_no_other_waiting() {
+    let (site, _model, mut workspace) = archive();
+    workspace.set("run.concurrency", 1);
+    site.script(When::patch().photo(&site.ids()[0]), held_back());
+    let output = workspace.run(&["run", "--json"]).expect(3).counted();
+    assert_eq!(output.number("/written"), N as u64 - 1, "{output}");
+    assert_eq!(output.number("/failed"), 1, "{output}");
+}
+
+#[test]
+fn a_run_that_is_stopped_waits_for_no_text_that_is_held_back() {
+    let (site, _model, mut workspace) = archive();
+    workspace.set("run.outage_patience", "10m");
+    workspace.set("run.drain", "10m");
+    site.script(When::patch(), held_back());
+    let mut running = workspace.altfill(&["run", "--json"]).spawn();
+    assert!(running.until(|| site.count(Place::Patch) > 1));
+    running.signal(nix::sys::signal::Signal::SIGTERM);
+    let output = running.wait().expect(143);
+    assert!(output.took < Duration::from_secs(60), "{output}");
+    assert_eq!(output.number("/written"), 0, "{output}");
 }

@@ -147,6 +147,28 @@ fn an_undo_of_a_run_names_what_a_later_run_replaced() {
 }
 
 #[test]
+fn our_old_words_that_a_person_put_back_stay() {
+    let story = story();
+    let _ = story.workspace.run(&["upgrade", "--json"]).expect(0);
+    let ours: Vec<&(String, String)> = story
+        .first
+        .iter()
+        .filter(|(id, _)| !story.people.contains(id))
+        .collect();
+    let (id, old) = ours
+        .iter()
+        .find(|(id, old)| story.site.alt(id) != *old)
+        .expect("a new text");
+    story.site.edit_by_person(id, old, None);
+    let output = story
+        .workspace
+        .run(&["undo", "1", "--yes", "--json"])
+        .expect(0);
+    assert_eq!(output.number("/written"), 0, "{output}");
+    assert_eq!(story.site.alt(id), *old, "a person chose it");
+}
+
+#[test]
 fn an_undo_leaves_alone_what_a_person_changed_since() {
     let story = story();
     let upgrade = story.workspace.run(&["upgrade", "--json"]).expect(0);

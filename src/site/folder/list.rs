@@ -80,17 +80,15 @@ impl Lister {
 
     pub(super) fn stream(&self, extent: Extent) -> BoxStream<'static, Item> {
         self.note(None);
+        let (sender, items) = mpsc::channel(AHEAD);
         self.total.forget();
         let counter = self.clone();
-        self.total.count(move || {
-            let mut count = 0;
-            let _ = counter.walk(None, |met| {
-                count += u64::from(matches!(met, Met::Photo(..) | Met::Failed(_)));
-                ControlFlow::Continue(())
+        self.total.count(sender.downgrade(), move |sink| {
+            let _ = counter.walk(None, |met| match met {
+                Met::Photo(..) | Met::Failed(_) => sink(),
+                Met::Unreadable(_) | Met::Link => ControlFlow::Continue(()),
             });
-            count
         });
-        let (sender, items) = mpsc::channel(AHEAD);
         let walker = self.clone();
         tokio::task::spawn_blocking(move || {
             let since = match extent {
