@@ -27,8 +27,7 @@ pub fn open(path: &Path, site: &SiteName) -> Result<Checkpoint, CheckpointError>
 pub fn open_scratch_copy(path: &Path, site: &SiteName) -> Result<Checkpoint, CheckpointError> {
     // An empty name is SQLite's own temporary file, removed when closed.
     let mut scratch = Connection::open("").map_err(|source| sql(path, source))?;
-    let there = path.try_exists();
-    let there = there.map_err(|source| CheckpointError::File {
+    let there = path.try_exists().map_err(|source| CheckpointError::File {
         what: "look at",
         path: path.to_owned(),
         source,

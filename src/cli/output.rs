@@ -247,16 +247,14 @@ impl Output {
         }
         // A line that is ended with Enter, so that nothing of it is left for the
         // shell. Anything but a yes is a no.
-        if self.plain {
+        let answer = if self.plain {
             self.line(&format!("{question} Type yes or no, then Enter."));
-        }
-        let answer = self.bars.suspend(|| {
-            if !self.plain {
-                let _ = write!(io::stderr(), "{} [y/N] ", self.one_line(question));
-            }
             let mut answer = String::new();
-            io::stdin().read_line(&mut answer).map(|_| answer)
-        })?;
+            io::stdin().read_line(&mut answer)?;
+            answer
+        } else {
+            self.ask(&format!("{} [y/N]", self.one_line(question)), Some(""))?
+        };
         Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }

@@ -83,3 +83,19 @@ fn even_at_the_last_moment_only_the_text_that_was_shown_is_replaced() {
     assert_eq!(site.alt(PHOTO), MEANWHILE, "{screen}");
     assert!(site.writes().is_empty(), "{screen}");
 }
+
+#[test]
+fn whatever_is_no_yes_and_ctrl_c_too_leave_everything_as_it_is() {
+    for answer in ["not yet\r", "\r", "\u{3}"] {
+        let (site, _model, workspace) = story();
+        let mut terminal = fix(&workspace);
+        terminal.shows("Replace the text");
+        terminal.type_in(answer);
+        let (code, screen) = terminal.wait();
+        assert!(
+            code.is_some_and(|code| code == 0 || answer == "\u{3}"),
+            "{code:?}: {screen}"
+        );
+        assert!(site.writes().is_empty(), "{answer:?}: {screen}");
+    }
+}
