@@ -173,15 +173,15 @@ impl Pace {
 
     /// A permit without any wait, for a request that must follow another one at
     /// once: its place in the rate is owed, so that those after it wait the
-    /// longer. `None` while a pause is on.
-    pub fn enter_now(&self) -> Option<Permit<'_>> {
-        if self.gate.paused().is_some() {
-            return None;
+    /// longer. The pause, where one is on.
+    pub fn enter_now(&self) -> Result<Permit<'_>, Pause> {
+        if let Some(pause) = self.gate.paused() {
+            return Err(pause);
         }
         if let Some(rate) = &self.requests {
             rate.correct(0, 1);
         }
-        Some(self.permits.exceed())
+        Ok(self.permits.exceed())
     }
 
     /// Lets nobody through for a while; a longer pause that is already on stays.
@@ -302,7 +302,8 @@ mod tests {
             start.elapsed()
         );
         pace.pause(Duration::from_secs(1), "429");
-        assert!(pace.enter_now().is_none());
+        let refused = pace.enter_now().expect_err("a pause is on");
+        assert_eq!(refused.why, "429");
     }
 
     #[tokio::test(start_paused = true)]

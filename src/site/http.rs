@@ -252,8 +252,10 @@ impl Courier {
         let _permit = if parcel.purpose == Purpose::Write {
             // A write goes right after its read: its turn is taken on credit,
             // and the requests after it wait the longer.
-            let held = || SiteError::NotSent(format!("{parcel}: held back by the site's limits"));
-            pace.enter_now().ok_or_else(held)?
+            pace.enter_now().map_err(|pause| {
+                let why = format!("{parcel}: held back by the site's limits ({})", pause.why);
+                SiteError::NotSent(why)
+            })?
         } else {
             let turn = stop.run_until_cancelled(pace.enter(0)).await;
             turn.ok_or(SiteError::Cancelled)?
