@@ -7,6 +7,7 @@ use super::setup::{Access, Setup, scratch, settings_with};
 use super::vigil::{Duty, Vigil, watched};
 use crate::archive::{Mode, RunNumber};
 use crate::pipeline::{self, Plan};
+use crate::policy;
 
 /// Changes shown before a person confirms.
 const SHOWN: usize = 5;
@@ -52,7 +53,7 @@ async fn attended(
     let mut writes = checkpoint.writes_of(target).await?;
     drop(checkpoint);
     let all = writes.len();
-    writes.retain(|write| pipeline::takes_back(write, &run.mode));
+    writes.retain(|write| policy::takes_back(&run.mode, write.sent.1));
     if writes.len() < all {
         output.say(&format!(
             "{} of its texts were given by a person and stay",

@@ -35,4 +35,4 @@ pub use plan::{Action, Given, Plan};
 pub use run::{Finished, Parts, RunError, run};
 pub use stop::{Fatal, Stop, Why};
 pub use summary::{DryRun, ModelShare, Skipped, Summary, Tokens};
-pub use undo::{takes_back, undo};
+pub use undo::undo;

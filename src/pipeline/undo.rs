@@ -5,18 +5,12 @@ use super::run::{Finished, Parts, RunError, execute};
 use super::shared::Shared;
 use super::stage::stage;
 use super::write::{Landing, Writer};
-use crate::archive::{Marking, Mode, Moment, Owner, Reading, Record, RunNumber, Skip, Tag};
+use crate::archive::{Marking, Moment, Reading, RunNumber, Skip};
 use crate::checkpoint::{Checkpoint, CheckpointError, Look, NewWrite, StoredWrite};
-use crate::policy;
+use crate::policy::{self, Since};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
-
-/// Whether undoing a run is about this write. Words that a person gave while many
-/// photos were worked on stay; those of `altfill fix` are what its undo is for.
-pub fn takes_back(write: &StoredWrite, mode: &str) -> bool {
-    mode == Mode::Fix.as_str() || write.sent.1 != Some(Tag::Person)
-}
 
 /// Takes back the writes of `target`: text, tag and recipe. Texts that changed
 /// since are left alone and counted as conflicts.
@@ -30,7 +24,7 @@ pub async fn undo(parts: Parts, target: RunNumber) -> Result<Finished, RunError>
         let (input, output) = mpsc::channel(at_once);
         let feed = async {
             for write in writes {
-                if !takes_back(&write, &mode) {
+                if !policy::takes_back(&mode, write.sent.1) {
                     shared.leave(write.photo, Outcome::Skipped(Skip::Person));
                 } else if input.send(write).await.is_err() {
                     break;
@@ -84,26 +78,30 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
         Err(error) => return shared.leave(photo, Outcome::Failed(error.to_string())),
     };
     let since = match since(&shared, &write, &fresh).await {
-        Ok(Since::Replaced) => return shared.leave(photo, Outcome::Skipped(Skip::Replaced)),
         Ok(since) => since,
         Err(error) => {
             shared.stop.broken_state(&error);
             return shared.leave(photo, Outcome::NotReached);
         }
     };
-    if since == Since::Person || !untouched(&write, &fresh) {
-        if let Err(error) = note(&shared, &write, &fresh).await {
-            shared.stop.broken_state(&error);
+    match since {
+        Since::Standing => {}
+        Since::Replaced => return shared.leave(photo, Outcome::Skipped(Skip::Replaced)),
+        Since::Changed => {
+            let why = format!("the text of {photo} changed since that run; left alone");
+            return shared.leave(photo, Outcome::Conflict(why));
         }
-        let why = format!("the text of {photo} changed since that run; left alone");
-        return shared.leave(photo, Outcome::Conflict(why));
     }
+    let traits = shared.site.traits();
+    let old_text = (write.before.0.as_str(), write.before.1);
+    let was_ours = write.previous.write.is_some();
+    let old_mark = policy::mark_before(old_text, was_ours, traits.clears_tag, &photo);
     let change = NewWrite {
         slot: write.slot,
         draft: None,
         run: shared.run,
         before: (fresh.alt_text().to_owned(), fresh.tag),
-        sent: (write.before.0.clone(), tag_before(&shared, &write)),
+        sent: (write.before.0.clone(), old_mark),
         recipe: None,
         model: None,
         pixels: None,
@@ -111,10 +109,10 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
         at: Moment::now(),
     };
     let writer = Writer::new(&shared);
-    let keeps_mark = write.before.1.is_none() && write.sent.1.is_some() && {
-        let traits = shared.site.traits();
-        traits.holds_tag && !traits.clears_tag && fresh.marking == Marking::Possible
-    };
+    let keeps_mark = write.before.1.is_none()
+        && write.sent.1.is_some()
+        && (traits.holds_tag && !traits.clears_tag)
+        && fresh.marking == Marking::Possible;
     let outcome = match writer.carry_out(&photo, fresh, change, ()).await {
         Ok(Landing::Kept(text)) => {
             marks.fetch_add(u64::from(keeps_mark), Ordering::Relaxed);
@@ -134,76 +132,29 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
     shared.leave(photo, outcome);
 }
 
-/// Records that somebody changed a text since, so that the status tells.
-async fn note(
-    shared: &Shared,
-    write: &StoredWrite,
-    fresh: &Reading,
-) -> Result<(), CheckpointError> {
-    let record = shared.checkpoint.record(write.slot).await?;
-    let text = fresh.alt_text();
-    let look = Look {
-        slot: write.slot,
-        owner: policy::owner(text, fresh.tag, &record, &write.photo),
-        cleared: policy::cleared(text, &record),
-        for_good: false,
-        reading: fresh.clone(),
-        at: Moment::now(),
-    };
-    shared.checkpoint.note_look(look).await
-}
-
-/// What the record says of a text since it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Since {
-    /// Nothing.
-    Unchanged,
-    /// A later run wrote what the site shows.
-    Replaced,
-    /// A person took it over, or changed what a later run wrote: even our very
-    /// words are a person's by now.
-    Person,
-}
-
+/// What the record and the site say of a text since it was written. What somebody
+/// changed is recorded, so that the status tells.
 async fn since(
     shared: &Shared,
     write: &StoredWrite,
     fresh: &Reading,
 ) -> Result<Since, CheckpointError> {
-    if let Some(later) = shared.checkpoint.later_text(write).await? {
-        return Ok(if later == fresh.alt_text() {
-            Since::Replaced
-        } else {
-            Since::Person
-        });
-    }
+    let later = shared.checkpoint.later_text(write).await?;
     let record = shared.checkpoint.record(write.slot).await?;
-    let taken = record.ours.is_none() && record.person && write.sent.1 != Some(Tag::Person);
-    Ok(if taken {
-        Since::Person
-    } else {
-        Since::Unchanged
-    })
-}
-
-/// Whether the site still shows what that run wrote, and nobody vouched for it
-/// since.
-fn untouched(write: &StoredWrite, fresh: &Reading) -> bool {
     let kept = write.kept.as_deref().unwrap_or(&write.sent.0);
-    let vouched = fresh.tag == Some(Tag::Person) && write.sent.1 != Some(Tag::Person);
-    fresh.alt_text() == kept && !vouched
-}
-
-/// The tag that goes back with the old text. Where the site can't take away again
-/// a tag that was missing before, a person's words get a person's tag (they must never
-/// look machine-made), and the tag of anything else is left as it is.
-fn tag_before(shared: &Shared, write: &StoredWrite) -> Option<Tag> {
-    if shared.site.traits().clears_tag {
-        return write.before.1;
+    let text = fresh.alt_text();
+    let wrote = (kept, write.sent.1);
+    let since = policy::since(wrote, later.as_deref(), &record, (text, fresh.tag));
+    if since == Since::Changed {
+        let look = Look {
+            slot: write.slot,
+            owner: policy::owner(text, fresh.tag, &record, &write.photo),
+            cleared: policy::cleared(text, &record),
+            for_good: false,
+            reading: fresh.clone(),
+            at: Moment::now(),
+        };
+        shared.checkpoint.note_look(look).await?;
     }
-    write.before.1.or_else(|| {
-        let owner = policy::owner(&write.before.0, None, &Record::default(), &write.photo);
-        let ours = write.previous.write.is_some();
-        (owner == Owner::Person && !ours).then_some(Tag::Person)
-    })
+    Ok(since)
 }

@@ -7,12 +7,14 @@ mod owner;
 pub mod placeholder;
 pub mod retry;
 mod source;
+mod undone;
 mod wanted;
 
 pub use budget::{Budget, Ceiling, Reservation, Reserve, UtcDay};
 pub use landed::{Landed, cleaned_by_site, landed};
 pub use owner::{cleared, owner};
 pub use source::{Found, FoundDraft, Freshness, Source, source};
+pub use undone::{Since, mark_before, since, takes_back};
 pub use wanted::{Asked, Narrow, spared, wanted};
 
 #[cfg(test)]
