@@ -136,19 +136,19 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
 /// changed is recorded, so that the status tells.
 async fn since(
     shared: &Shared,
-    write: &StoredWrite,
+    old: &StoredWrite,
     fresh: &Reading,
 ) -> Result<Since, CheckpointError> {
-    let later = shared.checkpoint.later_text(write).await?;
-    let record = shared.checkpoint.record(write.slot).await?;
-    let kept = write.kept.as_deref().unwrap_or(&write.sent.0);
+    let later = shared.checkpoint.later_text(old).await?;
+    let record = shared.checkpoint.record(old.slot).await?;
+    let kept = old.kept.as_deref().unwrap_or(&old.sent.0);
     let text = fresh.alt_text();
-    let wrote = (kept, write.sent.1);
+    let wrote = (kept, old.sent.1);
     let since = policy::since(wrote, later.as_deref(), &record, (text, fresh.tag));
     if since == Since::Changed {
         let look = Look {
-            slot: write.slot,
-            owner: policy::owner(text, fresh.tag, &record, &write.photo),
+            slot: old.slot,
+            owner: policy::owner(text, fresh.tag, &record, &old.photo),
             cleared: policy::cleared(text, &record),
             for_good: false,
             reading: fresh.clone(),

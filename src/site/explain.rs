@@ -74,7 +74,13 @@ impl Report {
         });
     }
 
-    fn fails(&mut self, key: &str, error: &SiteError) {
+    fn fails(&mut self, site: &RestSite, key: &str, error: &SiteError) {
+        // Where nothing ever answered, no line of the description can be wrong.
+        let key = if site.api.courier.reached() {
+            key
+        } else {
+            "base_url"
+        };
         self.add(key, Finds::Fails, error.to_string());
     }
 }
@@ -91,7 +97,7 @@ pub(super) async fn explain(site: &RestSite, photo: Option<PhotoId>) -> Explaine
         ),
         Some(Ok(())) => report.add("probe", Finds::Works, "the credentials are taken"),
         Some(Err(error)) => {
-            report.fails("probe", &error);
+            report.fails(site, "probe", &error);
             return report.0;
         }
     }
@@ -120,7 +126,7 @@ async fn chosen(site: &RestSite, photo: Option<PhotoId>, report: &mut Report) ->
             Some(listed.id)
         }
         Some(Err(error)) => {
-            report.fails("list", &error);
+            report.fails(site, "list", &error);
             None
         }
         None => {
@@ -134,7 +140,7 @@ async fn look(site: &RestSite, photo: &PhotoId, report: &mut Report) -> Option<R
     let reading = match site.read(photo).await {
         Ok(reading) => reading,
         Err(error) => {
-            report.fails("read", &error);
+            report.fails(site, "read", &error);
             return None;
         }
     };
@@ -211,7 +217,7 @@ async fn fetch(site: &RestSite, photo: &PhotoId, reading: &Reading, report: &mut
             report.add("image", verdict, text);
             report.0.image = Some(pixels);
         }
-        Err(error) => report.fails("image", &error),
+        Err(error) => report.add("image", Finds::Fails, error.to_string()),
     }
 }
 

@@ -197,6 +197,11 @@ impl Courier {
         }
     }
 
+    /// Whether anything ever came back from the site itself.
+    pub(super) fn reached(&self) -> bool {
+        self.health.was_reached()
+    }
+
     /// Tells whoever watches that the site is waited for. A single setback that
     /// is over in a moment is not worth a word.
     fn tell(&self, tries: &Tries, wait: Duration, why: &str) {

@@ -143,6 +143,11 @@ impl Health {
         self.state().reached = true;
     }
 
+    /// Whether anything ever came back.
+    pub(super) fn was_reached(&self) -> bool {
+        self.state().reached
+    }
+
     /// A usable answer came back: whatever the trouble was, it is over.
     pub(super) fn answered(&self) {
         let mut state = self.state();

@@ -200,6 +200,9 @@ fn a_site_that_is_down_is_said_soon_and_the_models_are_still_tried() {
     let output = workspace.run(&["check", "--json"]).expect(1);
     assert!(output.took < std::time::Duration::from_secs(60), "{output}");
     assert_eq!(result(&output, "fake")["part"], "models");
+    let site = result(&output, "site.base_url");
+    assert_eq!(site["result"], "problem", "{output}");
+    assert!(output.stdout.contains("connection refused"), "{output}");
 }
 
 #[test]
