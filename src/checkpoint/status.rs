@@ -2,7 +2,7 @@
 
 use super::calls::{booked, unpriced};
 use super::{Checkpoint, CheckpointError};
-use crate::archive::{Language, Moment, SlotKind};
+use crate::archive::{Language, Moment, Recipe, SlotKind};
 use rusqlite::params;
 use serde::Serialize;
 
@@ -133,7 +133,38 @@ const COUNTS: &str = "SELECT count(*),
         due IS NULL OR due <= ?4 AS ready
         FROM standing)";
 
+/// Texts of ours that none of the recipes made and that an upgrade would make anew:
+/// nothing of what one left behind keeps them back.
+const OUTDATED: &str = "SELECT count(*) FROM slots
+    JOIN photos ON photos.id = slots.photo
+    JOIN writes ON writes.id = slots.write
+    WHERE photos.site = ?1 AND NOT photos.gone AND photos.owner = 'ours'
+        AND slots.kind = ?2 AND slots.language = ?3
+        AND slots.held_draft IS NULL AND NOT slots.parked
+        AND coalesce(writes.recipe NOT IN (SELECT value FROM json_each(?4)), 1)
+        AND NOT EXISTS (SELECT 1 FROM writes AS earlier
+            WHERE earlier.slot = slots.id AND earlier.state = 'undone'
+                AND earlier.recipe IN (SELECT value FROM json_each(?4)))";
+
 impl Checkpoint {
+    /// How many of our texts were made by none of these recipes.
+    pub async fn outdated(
+        &self,
+        kind: SlotKind,
+        language: &Language,
+        recipes: &[Recipe],
+    ) -> Result<u64, CheckpointError> {
+        let (site, language) = (self.site.to_string(), language.to_string());
+        let recipes: Vec<&str> = recipes.iter().map(Recipe::as_str).collect();
+        let recipes = serde_json::to_string(&recipes).expect("words are plain data");
+        self.verb(move |connection| {
+            let values = params![site, kind.as_str(), language, recipes];
+            let count = connection.query_row(OUTDATED, values, |row| row.get::<_, i64>(0))?;
+            Ok(count.cast_unsigned())
+        })
+        .await
+    }
+
     /// The archive as it was last seen.
     pub async fn status(
         &self,

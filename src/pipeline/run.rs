@@ -8,7 +8,7 @@ use super::stage::stage;
 use super::throttle::Throttle;
 use super::{Action, Event, Fatal, Observer, Plan, Stop, Summary, Why};
 use super::{caption, list, look, prepare, recover, write};
-use crate::archive::{Ended, Fingerprint, Moment, RunId};
+use crate::archive::{Ended, Fingerprint, Mode, Moment, RunId};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::bodies::Bodies;
 use crate::policy::{Budget, UtcDay};
@@ -310,11 +310,31 @@ impl Sizes {
     }
 }
 
+/// Texts that a backfill leaves as they are, and that an upgrade would make anew.
+async fn outdated(shared: &Shared) -> Result<Option<u64>, CheckpointError> {
+    if shared.plan.mode != Mode::Backfill {
+        return Ok(None);
+    }
+    let (plan, checkpoint) = (&shared.plan, &shared.checkpoint);
+    let count = checkpoint
+        .outdated(plan.kind, &plan.language, &shared.recipes)
+        .await?;
+    Ok(Some(count).filter(|count| *count > 0))
+}
+
 /// Closes the books.
 async fn finish(shared: &Shared, started: Instant) -> Finished {
     let ended = shared.stop.why().map_or(Ended::Complete, |why| why.ended());
+    let outdated = match outdated(shared).await {
+        Ok(outdated) => outdated,
+        Err(error) => {
+            shared.stop.broken_state(&error);
+            None
+        }
+    };
     let summary = {
         let mut summary = shared.summary();
+        summary.outdated = outdated;
         summary.close(ended, shared.site.traffic(), started.elapsed());
         summary.clone()
     };

@@ -55,6 +55,10 @@ pub struct Summary {
     /// skipped as unproven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adopted: Option<u64>,
+    /// Only of a backfill, where there are any: texts of ours in the archive that
+    /// another model or prompt made. An upgrade makes them anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outdated: Option<u64>,
     /// Only of a dry run: what a real one would do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<DryRun>,
@@ -172,6 +176,7 @@ impl Summary {
             seconds: 0.0,
             models: BTreeMap::new(),
             adopted: (mode == Mode::Adopt).then_some(0),
+            outdated: None,
             dry_run: None,
         }
     }

@@ -53,6 +53,12 @@ pub fn summary(summary: &Summary) -> String {
         }
         None => row("not reached", summary.not_reached),
     }
+    if let Some(outdated) = summary.outdated {
+        let _ = writeln!(
+            text,
+            "  {outdated} texts of ours are by another model or prompt: `altfill upgrade --dry-run`"
+        );
+    }
     if summary.model_calls > 0 {
         let cost = summary
             .cost_usd

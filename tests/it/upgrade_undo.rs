@@ -57,6 +57,30 @@ fn changed(writes: &[SiteWrite]) -> Vec<&str> {
 }
 
 #[test]
+fn a_run_with_another_model_says_how_many_texts_an_upgrade_would_change() {
+    let mut story = story();
+    story.workspace.set("site.recheck", "0s");
+    let outdated = |options: &[&str]| {
+        let output = story.workspace.run(options).expect(0).counted();
+        output.json()["outdated"].clone()
+    };
+    assert_eq!(outdated(&["run", "--json"]), N as u64 - 3);
+    let upgrade = story.workspace.run(&["upgrade", "--dry-run", "--json"]);
+    assert_eq!(upgrade.expect(0).number("/dry_run/wanted"), N as u64 - 3);
+    let words = story.workspace.run(&["run"]).expect(0);
+    let advice = "9 texts of ours are by another model or prompt: `altfill upgrade --dry-run`";
+    assert!(words.stdout.contains(advice), "{words}");
+
+    let upgrade = story.workspace.run(&["upgrade", "--json"]).expect(0);
+    assert_eq!(upgrade.json()["outdated"], json!(null));
+    assert_eq!(outdated(&["run", "--json"]), json!(null));
+    // What an undo puts back is as wanted, and no upgrade is about it.
+    let run = upgrade.number("/run").to_string();
+    let _ = story.workspace.run(&["undo", &run, "--yes"]).expect(0);
+    assert_eq!(outdated(&["run", "--json"]), json!(null));
+}
+
+#[test]
 fn an_upgrade_changes_exactly_our_own_unmodified_texts() {
     let story = story();
     let output = story
