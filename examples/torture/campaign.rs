@@ -45,7 +45,7 @@ struct Tally {
 
 impl Campaign {
     /// Plays them; true if no promise was broken, in earlier parts included.
-    pub(crate) fn run(&self, play: fn(u64) -> Report) -> anyhow::Result<bool> {
+    pub(crate) fn run(&self, play: impl Fn(u64) -> Report + Sync) -> anyhow::Result<bool> {
         let tally = Mutex::new(self.resume()?);
         let lock =
             || -> MutexGuard<'_, Tally> { tally.lock().unwrap_or_else(PoisonError::into_inner) };

@@ -65,6 +65,10 @@ struct Args {
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
     seeds: Option<Range<u64>>,
 
+    /// Photos of each archive, in the layer points
+    #[arg(long, value_name = "N", default_value_t = points::PHOTOS)]
+    photos: u32,
+
     /// How long to go on with one seed after the other; without it, --seed
     /// plays one seed
     #[arg(long, value_name = "M")]
@@ -131,7 +135,7 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let clean = match args.layer {
         Layer::Blackbox => campaign.run(blackbox::play)?,
-        Layer::Points => campaign.run(points::play)?,
+        Layer::Points => campaign.run(|n| points::play(n, args.photos))?,
         Layer::Core => campaign.run(core::play)?,
         Layer::Power => campaign.run(power::play)?,
     };

@@ -12,9 +12,13 @@ use super::process::{End, Execution, Hardship};
 use super::report::Report;
 use super::world::Weather;
 
-/// Photos of each run: enough for several in flight and for commits of every
-/// kind, and few enough that every n-th write can be tried.
-const PHOTOS: u32 = 16;
+/// Photos of each run, unless more are asked for: enough for several in flight
+/// and for commits of every kind.
+pub(crate) const PHOTOS: u32 = 16;
+
+/// In larger archives, where far more writes are to be hit, only every so many-th
+/// one is followed by more faults while it is mended, and by an undo.
+const MORE_EVERY: u64 = 8;
 
 /// Creating a state file takes fewer writes than this; later ones are the same
 /// for a new file as for one that was there.
@@ -67,8 +71,14 @@ const fn fault(
     }
 }
 
-/// Every fault at the n-th call, each on an archive of its own.
-pub(crate) fn play(n: u64) -> Report {
+/// Every fault at the n-th call, each on an archive of its own with so many photos.
+pub(crate) fn play(n: u64, photos: u32) -> Report {
+    let layer = if photos == PHOTOS {
+        "points".to_owned()
+    } else {
+        format!("points --photos {photos}")
+    };
+    let more = photos <= PHOTOS || n % MORE_EVERY == 0;
     let mut whole: Option<Report> = None;
     let mut hit = false;
     for fault in FAULTS {
@@ -78,7 +88,7 @@ pub(crate) fn play(n: u64) -> Report {
             &[true]
         };
         for begun in begun {
-            let mut game = Game::plain(n, PHOTOS);
+            let mut game = Game::plain(n, photos);
             if *begun {
                 game.quiet(Errand::Backfill, "run --limit 1 --json");
             }
@@ -86,10 +96,14 @@ pub(crate) fn play(n: u64) -> Report {
             if strike(&mut game, fault, n) {
                 hit = true;
                 game.figures.add("fault points hit", 1);
-                recover(&mut game, n);
-                game.calm();
+                if more {
+                    recover(&mut game, n);
+                    game.calm();
+                } else {
+                    game.rests();
+                }
             }
-            let report = game.report("points");
+            let report = game.report(&layer);
             match &mut whole {
                 Some(whole) => {
                     whole.figures.absorb(&report.figures);
