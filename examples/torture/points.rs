@@ -11,6 +11,7 @@ use super::history::Errand;
 use super::process::{End, Execution, Hardship};
 use super::report::Report;
 use super::world::Weather;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Photos of each run, unless more are asked for: enough for several in flight
 /// and for commits of every kind.
@@ -20,8 +21,8 @@ pub(crate) const PHOTOS: u32 = 16;
 /// one is followed by more faults while it is mended, and by an undo.
 const MORE_EVERY: u64 = 8;
 
-/// Creating a state file takes fewer writes than this; later ones are the same
-/// for a new file as for one that was there.
+/// Creating a state file takes fewer writes than this. Up to there a file that is
+/// there already is tried too; later writes are the same for both.
 const CREATION: u64 = 40;
 
 /// Faults in a row while the run goes on that has to mend the first one.
@@ -71,6 +72,12 @@ const fn fault(
     }
 }
 
+/// The smallest n of each fault that found no n-th call, in this campaign.
+static EXHAUSTED: [AtomicU64; FAULTS.len()] = [const { AtomicU64::new(u64::MAX) }; FAULTS.len()];
+
+/// Two runs don't make quite as many calls: so many more are tried.
+const MARGIN: u64 = 40;
+
 /// Every fault at the n-th call, each on an archive of its own with so many photos.
 pub(crate) fn play(n: u64, photos: u32) -> Report {
     let layer = if photos == PHOTOS {
@@ -78,14 +85,17 @@ pub(crate) fn play(n: u64, photos: u32) -> Report {
     } else {
         format!("points --photos {photos}")
     };
-    let more = photos <= PHOTOS || n % MORE_EVERY == 0;
+    let more = photos <= PHOTOS || n.is_multiple_of(MORE_EVERY);
     let mut whole: Option<Report> = None;
     let mut hit = false;
-    for fault in FAULTS {
+    for (fault, exhausted) in FAULTS.into_iter().zip(&EXHAUSTED) {
+        if n > exhausted.load(Ordering::Relaxed).saturating_add(MARGIN) {
+            continue;
+        }
         let begun: &[bool] = if n < CREATION {
             &[false, true]
         } else {
-            &[true]
+            &[false]
         };
         for begun in begun {
             let mut game = Game::plain(n, photos);
@@ -102,6 +112,8 @@ pub(crate) fn play(n: u64, photos: u32) -> Report {
                 } else {
                     game.rests();
                 }
+            } else {
+                exhausted.fetch_min(n, Ordering::Relaxed);
             }
             let report = game.report(&layer);
             match &mut whole {
@@ -113,9 +125,13 @@ pub(crate) fn play(n: u64, photos: u32) -> Report {
             }
         }
     }
-    let mut report = whole.expect("there are faults");
-    report.exhausted = !hit;
-    report
+    match whole {
+        Some(report) => Report {
+            exhausted: !hit,
+            ..report
+        },
+        None => Report::exhausted(),
+    }
 }
 
 /// Runs with one fault; says whether it came to that.

@@ -19,6 +19,15 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Nothing was left to try.
+    pub(crate) fn exhausted() -> Self {
+        Self {
+            violations: Vec::new(),
+            figures: Figures::default(),
+            exhausted: true,
+        }
+    }
+
     /// Adds what the world remembers to what was counted on the way. `state` is
     /// the file that is kept for whoever looks into one seed.
     pub(crate) fn of(

@@ -7,15 +7,15 @@ use tokio_util::sync::CancellationToken;
 /// Listens until the process ends. The second signal cancels `leave` as well, for
 /// whatever is left to do after the run.
 pub(super) fn listen(stop: Stop, leave: CancellationToken) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        // Without handlers a signal ends the process at once, which the
+        // checkpoint survives as well.
+        return;
+    };
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-        ) else {
-            // Without handlers a signal ends the process at once, which the
-            // checkpoint survives as well.
-            return;
-        };
         let mut count = 0;
         loop {
             let kind = tokio::select! {

@@ -415,7 +415,7 @@ mod tests {
     async fn a_reply_that_never_comes_is_lost() {
         let (listener, url) = listen().await;
         let mut slow = entry(Provider::OpenAi);
-        slow.limits.timeout = Duration::from_millis(200);
+        slow.limits.timeout = Duration::from_secs(3);
         let endpoint = Endpoint::new(&slow, url, KeyStyle::Bearer).unwrap();
         let body = json!({});
         let (error, _stream) = tokio::join!(endpoint.post(&body), answer(&listener, ""));
@@ -423,7 +423,7 @@ mod tests {
         let Unanswered::Lost(text) = &error else {
             panic!("{error:?}")
         };
-        assert!(text.contains("within 0.2 s"), "{text}");
+        assert!(text.contains("within 3 s"), "{text}");
     }
 
     #[tokio::test]
@@ -483,10 +483,8 @@ mod tests {
             let post = async { endpoint.post(&body).await.expect("a fresh connection") };
             let (_, (_, stream)) = tokio::join!(post, answer(&listener, reply));
             drop(stream);
-            // The end of the connection arrives when the runtime looks for it.
-            for _ in 0..50 {
-                tokio::task::yield_now().await;
-            }
+            // The end of the connection takes a moment to arrive.
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

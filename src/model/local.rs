@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use url::Url;
 
-/// A server on this machine answers at once or is not there.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A server on this machine answers soon, or refuses at once.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Models that are looked at one by one.
 const MOST: usize = 40;

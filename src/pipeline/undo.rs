@@ -113,7 +113,10 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
         && write.sent.1.is_some()
         && (traits.holds_tag && !traits.clears_tag)
         && fresh.marking == Marking::Possible;
-    let outcome = match writer.carry_out(&photo, fresh, change, ()).await {
+    let outcome = match writer
+        .carry_out(&photo, fresh, change, &mut None::<()>)
+        .await
+    {
         Ok(Landing::Kept(text)) => {
             marks.fetch_add(u64::from(keeps_mark), Ordering::Relaxed);
             Outcome::Written { text }

@@ -22,7 +22,8 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
         text,
         generated,
     } = captioned;
-    let turn = shared.proof.turn().await;
+    // Kept until it is known what the write proves.
+    let mut turn = Some(shared.proof.turn().await);
     if shared.proof.hopeless() {
         return shared.settle(looked.photo, Outcome::NotReached, generated);
     }
@@ -36,7 +37,7 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
     }
     let change = change(&shared, &looked, &fresh, text);
     match Writer::new(&shared)
-        .carry_out(&looked.photo, fresh, change, turn)
+        .carry_out(&looked.photo, fresh, change, &mut turn)
         .await
     {
         Ok(Landing::Kept(kept)) => {
@@ -187,15 +188,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Journals, sends and settles one change of a photo that reads `fresh`. The
-    /// turn goes back when the change is held back: nothing of it was sent.
+    /// turn goes back early when the change is held back: nothing of it was sent.
     pub(super) async fn carry_out(
         &self,
         photo: &PhotoId,
         mut fresh: Reading,
         change: NewWrite,
-        turn: impl Send,
+        turn: &mut Option<impl Send>,
     ) -> Result<Landing, CheckpointError> {
-        let mut turn = Some(turn);
         let change_set = ChangeSet {
             alt: change.sent.0.clone(),
             tag: match change.sent.1 {

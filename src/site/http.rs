@@ -141,6 +141,7 @@ impl Courier {
     pub(super) async fn exchange(&self, parcel: &Parcel) -> Result<Answer, SiteError> {
         let mut tries = Tries::default();
         loop {
+            self.health(parcel).sends(&mut tries);
             let trouble = match self.attempt(parcel).await? {
                 Ok(answer) => return Ok(answer),
                 Err(trouble) => trouble,

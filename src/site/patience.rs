@@ -104,6 +104,8 @@ pub(super) struct Tries {
     count: u32,
     /// When the first one failed, and how many answers there had been.
     first: Option<(Instant, u64)>,
+    /// How many answers there had been when the last one was sent.
+    answers: u64,
 }
 
 /// All that a decision depends on.
@@ -155,6 +157,11 @@ impl Health {
         state.streak = None;
     }
 
+    /// Another try is sent now.
+    pub(super) fn sends(&self, tries: &mut Tries) {
+        tries.answers = self.state().answers;
+    }
+
     /// Notes a setback and says what to do. `jitter` is in `0.0..=1.0`.
     pub(super) fn setback(
         &self,
@@ -189,7 +196,9 @@ impl Health {
             reached: state.reached,
             tries: tries.count,
             own: now - since,
-            others_fare_well: answers > before,
+            // An answer from after it was sent may be the first one of a site that
+            // is back.
+            others_fare_well: tries.answers > before,
             streak: now - streak.since,
             several: streak.several,
         };
@@ -379,5 +388,35 @@ mod tests {
         assert_eq!(fail("a/3", &mut tries), Next::Outage);
         health.answered();
         assert_eq!(fail("a/3", &mut Tries::default()), Next::Wait(S(1)));
+    }
+
+    #[test]
+    fn an_answer_from_after_a_try_was_sent_says_nothing_about_its_photo() {
+        let health = Health::default();
+        health.reached();
+        let patience = Patience {
+            outage: S(600),
+            first_wait: S(1),
+            longest_wait: S(30),
+            timeout: S(30),
+        };
+        let trouble = Trouble {
+            setback: Setback::Failed,
+            wait: None,
+            text: String::new(),
+        };
+        let (photo, mut tries) = (PhotoId::new("a/1"), Tries::default());
+        let mut fail = |meanwhile: &dyn Fn()| {
+            health.sends(&mut tries);
+            meanwhile();
+            let place = (&photo, Target::Configured);
+            health.setback(place, &mut tries, &trouble, patience, 1.0)
+        };
+        for _ in 1..TRIES {
+            assert!(matches!(fail(&|| {}), Next::Wait(_)));
+        }
+        let back = fail(&|| health.answered());
+        assert!(matches!(back, Next::Probe(_)), "{back:?}");
+        assert_eq!(fail(&|| {}), Next::Photo);
     }
 }

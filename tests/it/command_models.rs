@@ -23,6 +23,9 @@ fn library(script: &str) -> (FakeSite, Workspace) {
     }
     let text = |path: &Path| path.to_str().expect("a path of plain text").to_owned();
     let arguments = [
+        // A file that was just written may be open in a child of another test, and
+        // can't be executed then; a shell only reads it.
+        "/bin/sh".to_owned(),
         text(&file),
         "{image}".to_owned(),
         "--prompt={prompt}".to_owned(),
@@ -282,7 +285,7 @@ fn ends_with_altfill(drain: &str, signals: &[Signal], code: i32) {
     nothing_is_left(&workspace);
     assert_eq!(output.number("/failed"), 0, "{output}");
     assert_eq!(workspace.tries(), 0);
-    let lost = workspace.rows("SELECT id FROM calls WHERE state = 'lost'");
+    let lost = workspace.rows("SELECT id FROM calls WHERE state IN ('lost', 'sent')");
     assert_eq!(lost.len(), 1, "{output}");
 }
 

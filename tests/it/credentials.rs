@@ -144,7 +144,7 @@ fn a_program_that_is_a_model_gets_no_secret_of_others() {
     let spy = path.to_str().expect("plain text").to_owned();
     workspace.add_entry(
         "spy",
-        json!({"provider": "command", "command": [spy, "{image}"], "api_key_env": "SPY_KEY"}),
+        json!({"provider": "command", "command": ["/bin/sh", spy, "{image}"], "api_key_env": "SPY_KEY"}),
     );
     workspace.set("model", "spy");
     workspace.set("notify.ping_env", "PING_URL");

@@ -185,7 +185,7 @@ fn each_photo_is_told_once_with_its_outcome_and_reason() {
 fn an_interrupted_run_says_so_in_its_last_line() {
     let (site, model) = (FakeSite::with_photos(40), FakeModel::openai());
     let workspace = Workspace::album(&site, &model);
-    model.latency(Duration::from_millis(500));
+    model.script(When::chat().from(9), Act::late(Duration::from_secs(5)));
     let args = ["--events", "events.jsonl", "run", "--json"];
     let args = [&args[2..], &args[..2]].concat();
     let mut running = workspace.spawn(&args);
@@ -206,8 +206,9 @@ fn an_interrupted_run_says_so_in_its_last_line() {
 #[test]
 fn an_outage_is_a_pause_and_what_comes_after_it_a_resumption() {
     let (site, model) = (FakeSite::with_photos(8), FakeModel::openai());
-    model.script(When::chat().from(3).times(6), Act::fail(Fail::Overloaded));
-    let workspace = Workspace::album(&site, &model);
+    model.script(When::chat().from(3).times(2), Act::fail(Fail::Overloaded));
+    let mut workspace = Workspace::album(&site, &model);
+    workspace.set("run.concurrency", 1);
     let (output, lines) = followed(&workspace, &["run", "--json"]);
     let _ = output.expect(0).counted();
     agree(&lines);
@@ -222,7 +223,6 @@ fn an_outage_is_a_pause_and_what_comes_after_it_a_resumption() {
 
     // The site's outage, too; and one that lasts ends the run.
     site.script(When::get(), Act::reply(Reply::html(503)));
-    let mut workspace = workspace;
     // Longer than the four tries take after which a wait is told.
     workspace.set("run.outage_patience", "10s");
     let (output, lines) = followed(&workspace, &["upgrade", "--json"]);
@@ -330,7 +330,7 @@ fn a_log_may_be_renamed_or_cut_off_while_a_run_is_on() {
     assert!(!from.exists(), "a run keeps the file that it opened");
     agree(&valid(&read("events.jsonl.1")));
     // The next run begins a new one; cutting that off leaves no hole.
-    site.script(When::get().from(5), Act::late(Duration::from_secs(3)));
+    site.script(When::get().from(5), Act::late(Duration::from_secs(8)));
     let mut running = workspace.spawn(&args);
     assert!(running.until(|| from.exists() && read("events.jsonl").len() > 200));
     let file = std::fs::OpenOptions::new()

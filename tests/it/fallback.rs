@@ -3,7 +3,7 @@
 
 use crate::support::{Act, Fail, FakeModel, FakeSite, Output, When, Workspace};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const N: usize = 24;
 
@@ -50,17 +50,21 @@ fn nothing_is_redone(workspace: &Workspace, site: &FakeSite, models: [&FakeModel
 /// Twenty minutes against a patience of ten, in seconds.
 #[test]
 fn a_run_goes_on_with_the_fallback_when_an_outage_outlasts_our_patience() {
-    let refused: fn(&FakeModel) = |model| model.down_for(Duration::from_secs(300));
-    let busy: fn(&FakeModel) = |model| model.script(When::chat(), Act::fail(Fail::Overloaded));
-    let breaking: fn(&FakeModel) = |model| model.script(When::chat(), Act::reset());
-    for (name, outage) in [("refused", refused), ("busy", busy), ("reset", breaking)] {
+    for name in ["refused", "busy", "reset"] {
         let spare = FakeModel::ollama();
         let (site, model, workspace) = library(&spare);
-        model.latency(Duration::from_millis(500));
+        let outage = match name {
+            "refused" => Act::late(Duration::from_secs(60)),
+            "busy" => Act::fail(Fail::Overloaded),
+            _ => Act::reset(),
+        };
+        model.script(When::chat().from(9), outage);
         let mut running = workspace.spawn(&["run", "--json"]);
-        assert!(running.until(|| model.captions().len() >= 4));
-        let down = Instant::now();
-        outage(&model);
+        assert!(running.until(|| site.writes().len() >= 4 && model.count() >= 9));
+        let down = model.calls()[8].started;
+        if name == "refused" {
+            model.down_for(Duration::from_secs(300));
+        }
         let output = running.wait().expect(0).counted();
         assert_eq!(output.ended(), "complete", "{name}: {output}");
         assert_eq!(output.number("/written"), N as u64, "{name}: {output}");
@@ -91,10 +95,13 @@ fn the_first_model_is_used_again_by_the_next_run_and_not_before() {
     spare.latency(Duration::from_millis(50));
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(share(&output, "spare"), N as u64, "{output}");
-    let first = spare.calls()[0].started;
+    let late = workspace.rows(
+        "SELECT id FROM calls WHERE model = 'fake' AND sent_at > 1000 +
+         (SELECT min(sent_at) FROM calls WHERE model = 'spare')",
+    );
     assert!(
-        model.calls_since(first + Duration::from_secs(1)).is_empty(),
-        "a model that was given up is not asked again in the same run"
+        late.is_empty(),
+        "a model that was given up is not asked again in the same run: {late:?}"
     );
     model.behave();
     site.add_many(6);
@@ -182,5 +189,6 @@ fn a_model_that_asks_for_more_patience_than_there_is_is_left_at_once() {
     assert_eq!(share(&output, "fake"), 3, "{output}");
     assert_eq!(share(&output, "spare"), N as u64 - 3, "{output}");
     assert!(output.took < Duration::from_secs(40), "it waited: {output}");
-    assert_eq!(model.count(), 4);
+    // One more may have been on its way when that was heard.
+    assert!(matches!(model.count(), 4 | 5), "{}", model.count());
 }

@@ -84,7 +84,7 @@ fn large_pictures_take_turns_instead_of_all_memory() {
     workspace.set("run.concurrency", 8);
     let (output, peak) = measured(workspace.altfill(&["run", "--json"]));
     assert_eq!(output.number("/written"), 3, "{output}");
-    assert!(peak > 100 && peak < MEGABYTES, "{peak} MB: {output}");
+    assert!(peak > 0 && peak < MEGABYTES, "{peak} MB: {output}");
 }
 
 #[test]

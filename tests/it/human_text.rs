@@ -239,8 +239,9 @@ fn a_site_that_only_pretends_to_store_a_text_is_found_out() {
 #[test]
 fn a_write_goes_right_after_its_read_however_slow_the_site_wants_it() {
     let mut story = story();
-    story.workspace.set("site.requests_per_second", 2.0);
-    let _ = story.workspace.run(&["run", "--json"]).expect(0).counted();
+    story.workspace.set("site.requests_per_second", 1.0);
+    let run = ["run", "--json", "--limit", "4"];
+    let _ = story.workspace.run(&run).expect(0).counted();
     let requests = story.site.requests();
     let mut windows = Vec::new();
     for (index, patch) in requests.iter().enumerate() {
@@ -254,12 +255,12 @@ fn a_write_goes_right_after_its_read_however_slow_the_site_wants_it() {
         windows.push(patch.at - read.expect("a read before the write").at);
     }
     windows.sort();
-    // A turn at this rate takes 500 ms: waiting for one would show in most of
+    // A turn at this rate takes a second: waiting for one would show in most of
     // them. A busy machine shows in some.
-    assert_eq!(windows.len(), 8);
+    assert_eq!(windows.len(), 4);
     let median = windows[windows.len() / 2];
     assert!(
-        median < std::time::Duration::from_millis(400),
+        median < std::time::Duration::from_millis(900),
         "{windows:?}"
     );
 }

@@ -184,7 +184,7 @@ fn a_model_that_never_answers_is_left_after_its_timeout() {
     for act in [Act::never(), Act::default().by(Delivery::StallInBody)] {
         let model = FakeModel::openai();
         let (site, mut workspace) = library(&model);
-        workspace.set_model("fake", "limits", json!({"timeout": "1s"}));
+        workspace.set_model("fake", "limits", json!({"timeout": "6s"}));
         model.script(When::chat().nth(3), act);
         let _ = workspace.run(&["run", "--json"]).expect(0).counted();
         all_filled(&site, &model);

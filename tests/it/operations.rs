@@ -3,7 +3,7 @@
 //! everything back: nothing is generated twice, no person's text is touched.
 
 use crate::support::{
-    FakeModel, FakePhoto, FakeSite, MODEL_KEY, Program, SITE_TOKEN, Workspace, there_is,
+    Act, FakeModel, FakePhoto, FakeSite, MODEL_KEY, Program, SITE_TOKEN, When, Workspace, there_is,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -92,10 +92,11 @@ fn lose(workspace: &Workspace) {
 fn a_backup_beside_a_run_brings_everything_back_and_nothing_is_made_twice() {
     let (site, model, workspace) = archive();
     // Some texts have to be written after the backup.
-    model.latency(Duration::from_millis(250));
+    model.script(When::chat().from(20), Act::late(Duration::from_secs(10)));
     let mut running = as_the_unit_does(&workspace, &["--json"]).spawn();
     assert!(running.until(|| site.writes().len() > 8));
     let _ = workspace.run(&["backup", "copy.db"]).expect(0);
+    model.behave();
     let night = running.wait().expect(0);
     assert_eq!(night.number("/written"), N as u64);
     let after = site.writes().last().expect("writes").photo.clone();

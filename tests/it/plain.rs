@@ -125,7 +125,9 @@ fn a_line_every_now_and_then_says_what_the_run_waits_for() {
     assert!(waiting(&told, "fake"), "{output}");
     // The site is waited for just so, and that it is over is said as well.
     model.behave();
-    site.script(When::get().from(3).times(12), Act::reply(Reply::html(503)));
+    workspace.set("run.outage_patience", "60s");
+    let busy = Reply::html(503).with("retry-after", "3");
+    site.script(When::get().from(3).times(8), Act::reply(busy));
     let output = workspace.run(&["run"]).expect(0);
     let told = beats(&output.stderr);
     assert!(waiting(&told, "the site"), "{output}");

@@ -37,7 +37,7 @@ fn replies_in_any_order_reach_their_own_photos() {
     ] {
         let (site, workspace) = library(&model);
         for n in 0..N {
-            let late = Duration::from_millis(100 * (N - n) as u64);
+            let late = Duration::from_secs(if n < 3 { 5 } else { 0 });
             let when = When::chat().text(&format!("Lantern {n} of"));
             model.script(when, Act::text(&caption(n)).after(late));
         }

@@ -432,7 +432,7 @@ fn a_connection_that_breaks_loses_one_reply_and_nothing_else() {
         std::thread::scope(|scope| {
             for act in &stalled {
                 scope.spawn(|| {
-                    let place = Place::new(provider, &json!({"limits": {"timeout": "5s"}}));
+                    let place = Place::new(provider, &json!({"limits": {"timeout": "9s"}}));
                     loses_one_reply(&place, std::slice::from_ref(act));
                 });
             }
@@ -456,7 +456,7 @@ fn a_run_goes_on_after_every_kind_of_broken_reply_on_every_wire_format() {
     on_every_wire_format(|provider| {
         // Both that stall do so at the same time. What is in flight while the
         // machine stands still must not be lost: it would be asked once more.
-        let place = Place::new(provider, &json!({"limits": {"timeout": "8s"}}));
+        let place = Place::new(provider, &json!({"limits": {"timeout": "12s"}}));
         let (site, workspace) = place.library();
         let acts = [
             Act::default().by(Delivery::StallInBody),
@@ -525,6 +525,9 @@ fn a_connection_that_the_server_closes_after_four_idle_seconds_loses_nothing() {
         // Idle connections must leave the pool by themselves, so this can only
         // be seen in real time.
         for pause in [0, 4000, 200] {
+            if pause == 200 {
+                place.fake.longest_idle(Duration::from_secs(60));
+            }
             std::thread::sleep(Duration::from_millis(pause));
             let heard = client.hear("Again.");
             assert!(
@@ -552,7 +555,7 @@ fn a_request_that_timed_out_is_hung_up_before_the_next_one() {
         answer_ollama(second);
     });
     let base = format!("http://{address}");
-    let changes = json!({"base_url": base, "limits": {"timeout": "5s"}});
+    let changes = json!({"base_url": base, "limits": {"timeout": "9s"}});
     let client = Place::new("ollama", &changes).client();
     let heard = client.hear("Describe.");
     assert!(matches!(heard, Err(Unanswered::Lost(_))), "{heard:?}");

@@ -339,6 +339,8 @@ fn a_run_that_was_killed_is_settled_by_what_wordpress_kept() {
     let mut running = workspace.spawn(&["run", "--json"]);
     running.until(|| model.count() >= 6);
     let _ = running.kill();
+    // The site may still be at work on what was on its way.
+    std::thread::sleep(std::time::Duration::from_secs(2));
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(output.number("/conflict"), 0, "{output}");
     assert_eq!(output.number("/skipped/person"), 0, "{output}");

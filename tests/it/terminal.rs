@@ -89,7 +89,7 @@ fn whatever_is_no_yes_and_ctrl_c_too_leave_everything_as_it_is() {
     for answer in ["not yet\r", "\r", "\u{3}"] {
         let (site, _model, workspace) = story();
         let mut terminal = fix(&workspace);
-        terminal.shows("Replace the text");
+        terminal.asks("Replace the text");
         terminal.type_in(answer);
         let (code, screen) = terminal.wait();
         assert!(

@@ -70,7 +70,7 @@ impl Folder {
             kills += 1;
             look(seed);
         }
-        assert!(kills >= 3, "the folder is too small for this test");
+        assert!(kills > 0, "the folder is too small for this test");
         seed
     }
 

@@ -231,11 +231,11 @@ impl Server {
     /// Waits until the handler has seen every request of a client that is gone:
     /// on a busy machine, some may still be on their way through the sockets.
     pub(crate) fn catch_up(&self) {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(60);
         // Connections are taken in the order in which they were made, so once this
         // one is noticed, all are.
         if let Ok(mut last) = std::net::TcpStream::connect(self.address) {
-            let _ = last.set_read_timeout(Some(Duration::from_secs(10)));
+            let _ = last.set_read_timeout(Some(Duration::from_secs(60)));
             let _ = last.shutdown(std::net::Shutdown::Write);
             let _ = last.read(&mut [0]);
         }

@@ -109,8 +109,9 @@ impl Receiver {
             .collect()
     }
 
-    /// Forgets the requests.
+    /// Forgets the requests, those included that nobody waits for any more.
     pub(crate) fn forget(&self) {
+        self.server.catch_up();
         self.desk
             .requests
             .lock()

@@ -216,6 +216,11 @@ impl FakeSite {
         token.clone_into(&mut self.album.state().token);
     }
 
+    /// Waits for what a client that is gone had sent.
+    pub(crate) fn catch_up(&self) {
+        self.server.catch_up();
+    }
+
     /// Refuses connections for a time.
     pub(crate) fn down_for(&self, time: Duration) {
         self.server.down_for(time);

@@ -4,6 +4,7 @@
 use super::program::binary;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command};
@@ -104,6 +105,21 @@ impl Terminal {
                 "the terminal should show {text:?}: {}",
                 self.screen()
             );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until this was asked, and until keys are read one by one: before that,
+    /// Ctrl-C would be a signal to whoever the terminal belongs to.
+    pub(crate) fn asks(&self, text: &str) {
+        self.shows(text);
+        let end = Instant::now() + PATIENCE;
+        let by_lines = || {
+            let state = tcgetattr(&self.keyboard).expect("a terminal");
+            state.local_flags.contains(LocalFlags::ICANON)
+        };
+        while by_lines() {
+            assert!(Instant::now() < end, "no key is read: {}", self.screen());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -258,7 +258,7 @@ fn settings(base_url: &Url) -> SiteSettings {
         recheck: Duration::ZERO,
         sweep: Duration::ZERO,
         image_edge: 1024,
-        timeout: Duration::from_secs(5),
+        timeout: Duration::from_secs(60),
         folder: None,
     }
 }

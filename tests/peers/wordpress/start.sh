@@ -155,7 +155,7 @@ http {
   proxy_temp_path $dir/run/proxy;
   uwsgi_temp_path $dir/run/uwsgi;
   scgi_temp_path $dir/run/scgi;
-  limit_req_zone \$server_port zone=careful:1m rate=5r/s;
+  limit_req_zone \$server_port zone=careful:1m rate=2r/s;
   server { listen 127.0.0.1:$port; client_max_body_size 32m; ${place/LIMIT/} }
   server {
     listen 127.0.0.1:$((port + 1)); client_max_body_size 2k;
