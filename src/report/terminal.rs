@@ -36,6 +36,10 @@ pub fn summary(summary: &Summary) -> String {
     for skip in Skip::ALL {
         row(because(skip), summary.skipped.get(skip));
     }
+    row(
+        "of our texts are by another model or prompt (altfill upgrade)",
+        summary.outdated.unwrap_or(0),
+    );
     match &summary.dry_run {
         Some(dry) => {
             row("would be done", dry.wanted);
@@ -52,12 +56,6 @@ pub fn summary(summary: &Summary) -> String {
             }
         }
         None => row("not reached", summary.not_reached),
-    }
-    if let Some(outdated) = summary.outdated {
-        let _ = writeln!(
-            text,
-            "  {outdated} texts of ours are by another model or prompt: `altfill upgrade --dry-run`"
-        );
     }
     if summary.model_calls > 0 {
         let cost = summary

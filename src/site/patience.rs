@@ -257,6 +257,19 @@ mod tests {
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 
+    const PATIENCE: Patience = Patience {
+        outage: Duration::from_secs(600),
+        first_wait: Duration::from_secs(1),
+        longest_wait: Duration::from_secs(30),
+        timeout: Duration::from_secs(30),
+    };
+
+    const FAILED: Trouble = Trouble {
+        setback: Setback::Failed,
+        wait: None,
+        text: String::new(),
+    };
+
     fn view() -> View {
         View {
             target: Target::Configured,
@@ -360,20 +373,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_old_setback_is_no_part_of_a_new_trouble() {
         let health = Health::default();
-        let patience = Patience {
-            outage: S(600),
-            first_wait: S(1),
-            longest_wait: S(30),
-            timeout: S(30),
-        };
-        let trouble = Trouble {
-            setback: Setback::Failed,
-            wait: None,
-            text: String::new(),
-        };
         let fail = |photo: &str, tries: &mut Tries| {
             let photo = PhotoId::new(photo);
-            health.setback((&photo, Target::Configured), tries, &trouble, patience, 1.0)
+            health.setback((&photo, Target::Configured), tries, &FAILED, PATIENCE, 1.0)
         };
         fail("a/1", &mut Tries::default());
         tokio::time::advance(S(3600)).await;
@@ -394,23 +396,12 @@ mod tests {
     fn an_answer_from_after_a_try_was_sent_says_nothing_about_its_photo() {
         let health = Health::default();
         health.reached();
-        let patience = Patience {
-            outage: S(600),
-            first_wait: S(1),
-            longest_wait: S(30),
-            timeout: S(30),
-        };
-        let trouble = Trouble {
-            setback: Setback::Failed,
-            wait: None,
-            text: String::new(),
-        };
         let (photo, mut tries) = (PhotoId::new("a/1"), Tries::default());
         let mut fail = |meanwhile: &dyn Fn()| {
             health.sends(&mut tries);
             meanwhile();
             let place = (&photo, Target::Configured);
-            health.setback(place, &mut tries, &trouble, patience, 1.0)
+            health.setback(place, &mut tries, &FAILED, PATIENCE, 1.0)
         };
         for _ in 1..TRIES {
             assert!(matches!(fail(&|| {}), Next::Wait(_)));

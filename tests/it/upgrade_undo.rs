@@ -68,7 +68,7 @@ fn a_run_with_another_model_says_how_many_texts_an_upgrade_would_change() {
     let upgrade = story.workspace.run(&["upgrade", "--dry-run", "--json"]);
     assert_eq!(upgrade.expect(0).number("/dry_run/wanted"), N as u64 - 3);
     let words = story.workspace.run(&["run"]).expect(0);
-    let advice = "9 texts of ours are by another model or prompt: `altfill upgrade --dry-run`";
+    let advice = "9  of our texts are by another model or prompt (altfill upgrade)";
     assert!(words.stdout.contains(advice), "{words}");
 
     let upgrade = story.workspace.run(&["upgrade", "--json"]).expect(0);

@@ -258,7 +258,7 @@ fn settings(base_url: &Url) -> SiteSettings {
         recheck: Duration::ZERO,
         sweep: Duration::ZERO,
         image_edge: 1024,
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_secs(5),
         folder: None,
     }
 }
@@ -269,7 +269,7 @@ const QUICK: Patience = Patience {
     outage: Duration::from_secs(60),
     first_wait: Duration::from_millis(1),
     longest_wait: Duration::from_millis(10),
-    timeout: Duration::from_secs(5),
+    timeout: Duration::from_secs(60),
 };
 
 /// For tests in which patience runs out.
