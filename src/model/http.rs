@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::sync::Once;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use url::{Host, Url};
 
 /// The longest reply that is read. A caption with all its token probabilities
@@ -123,7 +123,14 @@ impl Endpoint {
     /// Posts one request, once, and reads the whole reply.
     pub(super) async fn post(&self, body: &Value) -> Result<RawReply, Unanswered> {
         bodies::request(|| bodies::http_request(&self.url, &self.headers, body)).await;
+        let began = Instant::now();
         let reply = self.exchange(body).await;
+        let outcome = match &reply {
+            Ok(reply) => format!("HTTP {}, {} bytes", reply.status, reply.body.len()),
+            Err(why) => why.to_string(),
+        };
+        let ms = began.elapsed().as_millis();
+        tracing::debug!("POST {}: {outcome}, {ms} ms", shown(&self.url));
         if let Err(why) = &reply {
             bodies::replied(|| json!({"error": why.to_string()})).await;
         }

@@ -105,7 +105,7 @@ fn because(skip: Skip) -> &'static str {
     match skip {
         Skip::Person => "have a person's text",
         Skip::Unproven => "have a machine's text that our record doesn't prove (altfill adopt)",
-        Skip::UpToDate => "have our text, up to date",
+        Skip::UpToDate => "have our text",
         Skip::Cleared => "left empty: a person removed the text",
         Skip::Decorative => "decorative",
         Skip::Undone => "left alone: undone before",

@@ -21,6 +21,7 @@ use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
 use url::{Host, Url};
 
 const USER_AGENT: &str = concat!("altfill/", env!("CARGO_PKG_VERSION"));
@@ -161,7 +162,7 @@ impl Courier {
             if tries.grow_long() {
                 tracing::warn!("{parcel}: {text}; still trying");
             } else {
-                tracing::debug!(try_no = tries.count(), ?next, "{parcel}: {text}");
+                tracing::debug!(try_no = tries.count(), ?next, "after {text}");
             }
             let wait = match next {
                 Next::Wait(wait) | Next::Probe(wait) if parcel.purpose == Purpose::Write => {
@@ -269,6 +270,7 @@ impl Courier {
         if stop.is_cancelled() {
             return Err(SiteError::Cancelled);
         }
+        let began = Instant::now();
         let result = if parcel.purpose == Purpose::Write {
             self.send_to_the_end(parcel).await
         } else {
@@ -276,6 +278,11 @@ impl Courier {
                 .await
                 .ok_or(SiteError::Cancelled)?
         };
+        let outcome = match &result {
+            Ok(answer) => status_text(answer.status),
+            Err(trouble) => trouble.text.clone(),
+        };
+        tracing::debug!("{parcel}: {outcome}, {} ms", began.elapsed().as_millis());
         match &result {
             Ok(_) => {
                 self.health(parcel).answered();

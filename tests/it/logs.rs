@@ -225,6 +225,25 @@ fn verbose_shows_one_line_a_call_and_no_text() {
     }
 }
 
+#[test]
+fn more_verbose_shows_each_request() {
+    let model = FakeModel::openai();
+    let (site, workspace) = library(&model);
+    let output = workspace.run(&["-vv", "run", "--json"]).expect(0).counted();
+    let lines_with = |what: &str| output.stderr.lines().filter(|l| l.contains(what)).count();
+    let written = site.ids().len();
+    assert_eq!(lines_with("PATCH http://"), written, "{output}");
+    assert_eq!(lines_with("POST http://"), model.count(), "{output}");
+    for (how, what) in [("PATCH", ": 200 OK, "), ("POST", ": HTTP 200, ")] {
+        let line = output.stderr.lines().find(|line| line.contains(how));
+        let line = line.unwrap_or_default();
+        assert!(line.contains(what) && line.ends_with(" ms"), "{line}");
+    }
+    assert!(lines_with("GET http://") >= written, "{output}");
+    let bare = workspace.run(&["run", "--json"]).expect(0);
+    assert!(!bare.stderr.contains("http://"), "{bare}");
+}
+
 /// All that a run left, the directory of bodies included.
 fn nothing_leaked(workspace: &Workspace, output: &Output) {
     let left = format!("{output}\n{}", workspace.everything());

@@ -28,7 +28,7 @@ fn nothing_leaked(workspace: &Workspace, output: &Output) {
 #[test]
 fn no_secret_is_left_behind_by_a_good_run() {
     let (_site, model, workspace) = library();
-    let output = workspace.run(&["-v", "run", "--json"]).expect(0);
+    let output = workspace.run(&["-vvv", "run", "--json"]).expect(0);
     assert_eq!(output.number("/written"), 6);
     nothing_leaked(&workspace, &output);
     let everything = workspace.everything();
@@ -46,7 +46,7 @@ fn no_secret_is_left_behind_when_servers_send_it_back() {
     let (site, model, workspace) = library();
     let echo = json!({"error": {"message": format!("Incorrect API key: {MODEL_KEY}"), "type": "invalid_request_error", "code": "invalid_api_key"}});
     model.script(When::chat().from(3), Act::reply(Reply::json(401, &echo)));
-    let output = workspace.run(&["-v", "run", "--json"]).expect(1);
+    let output = workspace.run(&["-vvv", "run", "--json"]).expect(1);
     nothing_leaked(&workspace, &output);
     model.behave();
     let page = format!("<html>Forbidden: Authorization: {SITE_TOKEN}</html>");
@@ -54,7 +54,7 @@ fn no_secret_is_left_behind_when_servers_send_it_back() {
         When::any(),
         Act::reply(Reply::bytes(401, "text/html", page)),
     );
-    let output = workspace.run(&["-v", "run", "--json"]).expect(1);
+    let output = workspace.run(&["-vvv", "run", "--json"]).expect(1);
     nothing_leaked(&workspace, &output);
 }
 
@@ -67,7 +67,7 @@ fn no_secret_is_left_behind_by_broken_connections() {
     );
     site.script(When::patch().nth(1), Act::reset());
     site.script(When::get().nth(2), Act::cut_in_headers());
-    let output = workspace.run(&["-v", "run", "--json"]);
+    let output = workspace.run(&["-vvv", "run", "--json"]);
     assert!(output.number("/written") > 0);
     nothing_leaked(&workspace, &output);
 }

@@ -57,7 +57,7 @@ pub(super) fn run(html: &mut String, run: &RunFacts) {
         ("/conflict", "changed by a person meanwhile, left alone"),
         ("/adopted", "adopted"),
         ("/skipped/person", "left alone: a person’s text"),
-        ("/skipped/up_to_date", "left alone: our text, up to date"),
+        ("/skipped/up_to_date", "left alone: our text"),
         ("/skipped/unproven", "left alone: unproven origin"),
         ("/skipped/cleared", "left empty: a person removed the text"),
         ("/skipped/decorative", "decorative"),
