@@ -18,6 +18,7 @@ mod models;
 mod notify;
 mod output;
 mod progress;
+mod replaced;
 mod report;
 mod run;
 mod screen;

@@ -4,13 +4,13 @@
 use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
+use super::replaced::Replaced;
 use super::setup::{Access, Setup, scratch, settings};
 use crate::archive::{ModelName, Moment, RunNumber, SlotKind};
 use crate::checkpoint::{Checkpoint, Extent, ModelCost, RunRow};
 use crate::config::Settings;
 use crate::pipeline::{self, Action, Event, Observer, Parts, Plan};
 use crate::report::{self, Links, Material, Report, RunPhotos, Stories};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,7 +39,7 @@ pub(super) async fn report(
     match file {
         Some(file) => {
             file.write(&report, &settings, output)?;
-            output.say(&format!("written: {}", file.path.display()));
+            output.say(&format!("written: {}", file.place.path().display()));
         }
         None if args.json => output.data(&serde_json::to_string(&report)?)?,
         None if args.csv => output.exact(&report::csv::report(&report))?,
@@ -109,7 +109,7 @@ enum Form {
 /// A file that a report can be written to.
 #[derive(Debug)]
 pub(super) struct File {
-    path: PathBuf,
+    place: Replaced,
     form: Form,
 }
 
@@ -131,50 +131,26 @@ impl File {
     }
 
     fn new(path: &Path, form: Form) -> anyhow::Result<Self> {
-        let file = Self {
-            path: path.to_owned(),
-            form,
-        };
-        if path.is_dir() {
-            let message = format!("{} is a directory", path.display());
-            return Err(Usage::new(message, "name a file in it").into());
-        }
-        if !file.folder().is_dir() {
+        let place = Replaced::by_umask(path, ".altfill-report-");
+        place.refuse_odd("the report")?;
+        let folder = place.folder();
+        if !folder.is_dir() {
             let message = format!(
                 "the report can't be written: there is no directory {}",
-                file.folder().display()
+                folder.display()
             );
             return Err(Usage::new(message, "create it, or name another file").into());
         }
+        let file = Self { place, form };
         // Better now than after hours of a run that cost money.
-        file.beside().map_err(|error| file.failed(&error))?;
+        file.place.rehearse().map_err(|error| file.failed(&error))?;
         Ok(file)
-    }
-
-    fn folder(&self) -> &Path {
-        let parent = self.path.parent().unwrap_or(Path::new(""));
-        if parent.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            parent
-        }
-    }
-
-    /// A file in the same folder that vanishes unless it is kept.
-    fn beside(&self) -> std::io::Result<tempfile::NamedTempFile> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".altfill-report-");
-        // As any file that a person makes, to be shown by a web server perhaps:
-        // the umask decides who reads it, but nobody else writes to it.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        builder.tempfile_in(self.folder())
     }
 
     fn failed(&self, error: &std::io::Error) -> anyhow::Error {
         let message = format!(
             "the report can't be written to {}: {error}",
-            self.path.display()
+            self.place.path().display()
         );
         let hint = "check the permissions and the free space of its directory";
         Usage::new(message, hint).into()
@@ -190,11 +166,7 @@ impl File {
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        let written = self.beside().and_then(|mut file| {
-            file.write_all(output.mask(&text).as_bytes())?;
-            file.persist(&self.path).map_err(|error| error.error)?;
-            Ok(())
-        });
+        let written = self.place.write(output.mask(&text).as_bytes());
         written.map_err(|error| self.failed(&error))
     }
 }
@@ -236,7 +208,7 @@ pub(super) async fn carry_out(
     let run = Some((row, RunPhotos::Watched(stories)));
     let report = compose(&setup.settings, &checkpoint, run, Some(how)).await?;
     file.write(&report, &setup.settings, output)?;
-    output.say(&format!("report: {}", file.path.display()));
+    output.say(&format!("report: {}", file.place.path().display()));
     Ok(exit)
 }
 

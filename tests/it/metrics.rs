@@ -251,6 +251,7 @@ fn a_place_that_can_not_be_written_to_is_said_before_the_run() {
         "folder",
         "file/altfill.prom",
         "/proc/altfill.prom",
+        "/dev/full",
     ] {
         let output = workspace.run(&["run", "--metrics-file", place]).expect(2);
         output.says(&["metrics", place]);

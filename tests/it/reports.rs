@@ -273,6 +273,9 @@ fn a_report_that_cannot_be_written_is_said_before_anything_is_done() {
         .run(&["report", "--html", "nowhere/x.html"])
         .expect(2);
     output.says(&["there is no directory nowhere"]);
+    // A new file would take the device's place.
+    let output = workspace.run(&["report", "--html", "/dev/null"]).expect(2);
+    output.says(&["/dev/null is no regular file"]);
 }
 
 #[test]
