@@ -11,7 +11,7 @@ use crate::checkpoint::{Checkpoint, Extent, ModelCost, RunRow};
 use crate::config::Settings;
 use crate::pipeline::{self, Action, Event, Observer, Parts, Plan};
 use crate::report::{self, Links, Material, Report, RunPhotos, Stories};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) async fn report(
