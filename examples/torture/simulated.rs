@@ -190,6 +190,7 @@ impl Site for Imagined {
             clears_tag: false,
             lists: false,
             lists_changes: false,
+            languages: false,
         }
     }
 

@@ -44,8 +44,11 @@ pub(super) fn is_held(state: &Path) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
+/// Beside the file itself, whatever links lead to it: by each of them it is the
+/// same state.
 fn lock_path(state: &Path) -> PathBuf {
-    let mut name = state.as_os_str().to_owned();
+    let real = std::fs::canonicalize(state);
+    let mut name = real.unwrap_or_else(|_| state.to_owned()).into_os_string();
     name.push(".lock");
     name.into()
 }

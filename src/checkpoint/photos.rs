@@ -81,6 +81,28 @@ impl Checkpoint {
         .await
     }
 
+    /// Says that the texts of this site are in `language` from now on: it has one
+    /// text for each photo, so that what is known of it in another language (that a
+    /// person wrote it, removed it, or wants none) is known of this one.
+    pub async fn one_text_is_meant(
+        &self,
+        kind: SlotKind,
+        language: &Language,
+    ) -> Result<(), CheckpointError> {
+        let (site, language) = (self.site.to_string(), language.to_string());
+        self.verb(move |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE OR IGNORE slots SET language = ?3
+                     WHERE kind = ?2 AND language <> ?3
+                     AND photo IN (SELECT id FROM photos WHERE site = ?1)",
+                )?
+                .execute(params![site, kind.as_str(), language])
+                .map(drop)
+        })
+        .await
+    }
+
     /// What is known of a slot now.
     pub async fn record(&self, slot: SlotRow) -> Result<Record, CheckpointError> {
         self.verb(move |connection| load_record(connection, slot))
@@ -119,6 +141,10 @@ impl Checkpoint {
     /// Records what a look found. A text of ours that a person took over stops
     /// being ours for good.
     pub async fn note_look(&self, look: Look) -> Result<(), CheckpointError> {
+        // Some sites repeat a key that came with the address in the addresses that
+        // they give.
+        let image = look.reading.image.as_deref();
+        let image = image.map(|image| self.secrets.mask(image).into_owned());
         self.verb(move |connection| {
             let reading = &look.reading;
             remember::sighting(connection, &look)?;
@@ -133,7 +159,7 @@ impl Checkpoint {
                     ":alt": reading.alt, ":tag": reading.tag.map(Tag::as_str),
                     ":owner": look.owner.as_str(), ":title": reading.title,
                     ":caption": reading.caption, ":album": reading.album,
-                    ":image": reading.image,
+                    ":image": image,
                     ":at": look.at.0, ":slot": look.slot.0,
                 })?;
             // Cleared counts too: whatever stands there next, a person put it there.

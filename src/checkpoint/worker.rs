@@ -3,6 +3,7 @@
 
 use super::CheckpointError;
 use crate::archive::SiteName;
+use crate::config::Secrets;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct Checkpoint {
     jobs: mpsc::Sender<Job>,
     pub(super) path: Arc<PathBuf>,
     pub(super) site: SiteName,
+    /// What must not be kept, wherever a site repeats it.
+    pub(super) secrets: Arc<Secrets>,
     _thread: Arc<Thread>,
 }
 
@@ -43,8 +46,16 @@ impl Checkpoint {
             jobs,
             path: Arc::new(path),
             site,
+            secrets: Arc::default(),
             _thread: thread,
         }
+    }
+
+    /// The same, which keeps none of these.
+    #[must_use]
+    pub fn without(self, secrets: Secrets) -> Self {
+        let secrets = Arc::new(secrets);
+        Self { secrets, ..self }
     }
 
     /// Runs one verb in the next transaction and returns after its commit.

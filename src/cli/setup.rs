@@ -142,7 +142,8 @@ impl Setup {
         Ok(match access {
             Access::Record => {
                 let lock = Lock::take(path)?;
-                (checkpoint::open(path, site)?, Some(lock))
+                let checkpoint = checkpoint::open(path, site)?;
+                (checkpoint.without(self.settings.secrets()), Some(lock))
             }
             Access::Look => (checkpoint::open_scratch_copy(path, site)?, None),
         })

@@ -163,7 +163,7 @@ impl Layers<'_> {
                 |state| state.value,
             ),
             language: match language {
-                Some(given) => self::language(given, problems),
+                Some(given) => self::language(&given, problems),
                 None => Some(Language::new("en")),
             },
             max_cost: max_cost
@@ -300,9 +300,27 @@ pub(super) fn length(
     given.within(bounds, |bound| quantities::duration_text(*bound), problems)
 }
 
+/// A language tag in the case that RFC 5646, section 2.1.1, recommends: `en-us` and
+/// `EN-US` are one language.
+fn in_usual_case(tag: &str) -> String {
+    let lower = tag.to_ascii_lowercase();
+    let mut parts: Vec<String> = Vec::new();
+    for part in lower.split('-') {
+        let after_singleton = parts.last().is_some_and(|before| before.len() == 1);
+        let usual = match part.len() {
+            _ if parts.is_empty() || after_singleton => part.to_owned(),
+            2 => part.to_ascii_uppercase(),
+            4 => part[..1].to_ascii_uppercase() + &part[1..],
+            _ => part.to_owned(),
+        };
+        parts.push(usual);
+    }
+    parts.join("-")
+}
+
 /// A BCP 47 tag, by its shape: a language of two or three letters, then
 /// subtags of up to eight letters or digits.
-fn language(given: Given<'_, String>, problems: &mut Problems) -> Option<Language> {
+fn language(given: &Given<'_, String>, problems: &mut Problems) -> Option<Language> {
     let mut parts = given.value.split('-');
     let primary = parts.next().unwrap_or_default();
     let primary =
@@ -311,7 +329,7 @@ fn language(given: Given<'_, String>, problems: &mut Problems) -> Option<Languag
         (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
     });
     if primary && rest {
-        return Some(Language::new(given.value));
+        return Some(Language::new(in_usual_case(&given.value)));
     }
     let message = format!("{}: `{}` is no language tag", given.title(), given.value);
     let remark = Remark::new(message).hint("write it like \"en\", \"nl\" or \"pt-BR\"");

@@ -37,9 +37,20 @@ impl Secrets {
             forms.push(json[1..json.len() - 1].to_owned());
             forms.push(encoded);
             forms.push(percent.to_string());
+            forms.extend(in_a_query(plain));
             let engines = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD];
             forms.extend(engines.map(|engine| engine.encode(plain)));
         }
+        // As texts stand in a script of a page.
+        let in_scripts: Vec<String> = forms
+            .iter()
+            .map(|form| {
+                form.replace('&', "\\u0026")
+                    .replace('<', "\\u003c")
+                    .replace('>', "\\u003e")
+            })
+            .collect();
+        forms.extend(in_scripts);
         // A secret that begins with another one has to go first.
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         forms.dedup();
@@ -56,6 +67,13 @@ impl Secrets {
         }
         masked
     }
+}
+
+/// As an address has it that was read and is shown again.
+fn in_a_query(plain: &str) -> Option<String> {
+    let mut url = url::Url::parse("https://site.invalid/").ok()?;
+    url.set_query(Some(plain));
+    url.query().map(ToOwned::to_owned)
 }
 
 impl SiteSettings {
@@ -92,14 +110,17 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_in_every_form_it_travels_in() {
-        let secrets =
-            ["sk-a/b+c\"d", "sk-a", "abc"].map(|text| SecretString::from(text.to_owned()));
+        let secrets = ["sk-a/b+c\"d", "sk-a", "abc", "t<o>k&en"]
+            .map(|text| SecretString::from(text.to_owned()));
         let secrets = Secrets::new(&secrets);
         for (text, expected) in [
             ("plain sk-a/b+c\"d.", "plain ***."),
             (r#"{"key": "sk-a/b+c\"d"}"#, r#"{"key": "***"}"#),
             ("?key=sk%2Da%2Fb%2Bc%22d&x=1", "?key=***&x=1"),
             ("?key=sk-a%2Fb%2Bc%22d", "?key=***"),
+            ("?key=sk-a/b+c%22d&x=1", "?key=***&x=1"),
+            (r"?key=t\u003co\u003ek\u0026en", "?key=***"),
+            ("?key=t%3Co%3Ek&en", "?key=***"),
             ("sk-a and abc", "*** and abc"),
             ("Basic c2stYS9iK2MiZA==", "Basic ***"),
             ("Basic c2stYS9iK2MiZA", "Basic ***"),

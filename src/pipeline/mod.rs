@@ -10,6 +10,7 @@ mod attempt;
 mod caption;
 mod chain;
 mod event;
+mod fresh;
 mod items;
 mod limit;
 mod list;

@@ -1,6 +1,7 @@
 //! One run: connects the stages, watches the clock, and closes the books.
 
 use super::chain::Chain;
+use super::fresh::Quickest;
 use super::limit::Limit;
 use super::proof::Proof;
 use super::shared::{Shared, Strange, megabytes};
@@ -8,7 +9,7 @@ use super::stage::stage;
 use super::throttle::Throttle;
 use super::{Action, Event, Fatal, Observer, Plan, Stop, Summary, Why};
 use super::{caption, list, look, prepare, recover, write};
-use crate::archive::{Ended, Fingerprint, Mode, Moment, RunId};
+use crate::archive::{Ended, Fingerprint, Mode, Moment, RunId, SlotKind};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::bodies::Bodies;
 use crate::policy::{Budget, UtcDay};
@@ -107,6 +108,10 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
     // Runs that are still open in the file were killed, since this one has the
     // lock; they are closed before its own row is there.
     let open = checkpoint.close_killed_runs(Moment::now()).await?;
+    if !site.traits().languages {
+        let (kind, language) = (SlotKind::Alt, &plan.language);
+        checkpoint.one_text_is_meant(kind, language).await?;
+    }
     let budget = budget(&plan, &checkpoint).await?;
     let proof = Proof::new(checkpoint.has_written().await?);
     let run = checkpoint
@@ -128,6 +133,7 @@ async fn begin(parts: Parts) -> Result<Arc<Shared>, RunError> {
         strange: Strange::default(),
         proof,
         throttle: Throttle::new(plan.run.outage_patience),
+        quickest: Quickest::default(),
         plan,
         run,
         site,

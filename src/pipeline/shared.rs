@@ -1,6 +1,7 @@
 //! What all stages of one run share, and the one place where a photo's way ends.
 
 use super::chain::Chain;
+use super::fresh::Quickest;
 use super::items::Looked;
 use super::limit::Limit;
 use super::proof::Proof;
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub(super) proof: Proof,
     /// What writes know of the site's limits.
     pub(super) throttle: Throttle,
+    /// How quickly the site shows a photo.
+    pub(super) quickest: Quickest,
 }
 
 /// Bytes in the unit of [`Shared::memory`], rounded up and never nothing.

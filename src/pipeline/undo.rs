@@ -1,5 +1,6 @@
 //! Undo: put back what a run replaced, where nobody has changed it since.
 
+use super::fresh::Fresh;
 use super::items::Outcome;
 use super::run::{Finished, Parts, RunError, execute};
 use super::shared::Shared;
@@ -70,14 +71,14 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
     if shared.stop.asked() {
         return shared.leave(photo, Outcome::NotReached);
     }
-    let fresh = match shared.site.read(&photo).await {
+    let fresh = match Fresh::read(&shared, &photo).await {
         Ok(fresh) => fresh,
         Err(error) if shared.site_ends_the_run(&error) => {
             return shared.leave(photo, Outcome::NotReached);
         }
         Err(error) => return shared.leave(photo, Outcome::Failed(error.to_string())),
     };
-    let since = match since(&shared, &write, &fresh).await {
+    let since = match since(&shared, &write, &fresh.reading).await {
         Ok(since) => since,
         Err(error) => {
             shared.stop.broken_state(&error);
@@ -100,7 +101,7 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
         slot: write.slot,
         draft: None,
         run: shared.run,
-        before: (fresh.alt_text().to_owned(), fresh.tag),
+        before: (fresh.reading.alt_text().to_owned(), fresh.reading.tag),
         sent: (write.before.0.clone(), old_mark),
         recipe: None,
         model: None,
@@ -112,7 +113,7 @@ async fn one(shared: Arc<Shared>, write: StoredWrite, marks: Arc<AtomicU64>) {
     let keeps_mark = write.before.1.is_none()
         && write.sent.1.is_some()
         && (traits.holds_tag && !traits.clears_tag)
-        && fresh.marking == Marking::Possible;
+        && fresh.reading.marking == Marking::Possible;
     let outcome = match writer
         .carry_out(&photo, fresh, change, &mut None::<()>)
         .await

@@ -1,6 +1,7 @@
 //! Write: read the photo once more, journal the change, send it, and settle
 //! what became of it by what the site shows.
 
+use super::fresh::Fresh;
 use super::items::{Captioned, Looked, ToWrite};
 use super::shared::Shared;
 use super::throttle::{HeldBack, Patience, Throttle};
@@ -27,15 +28,15 @@ pub(super) async fn write(shared: Arc<Shared>, captioned: Captioned) {
     if shared.proof.hopeless() {
         return shared.settle(looked.photo, Outcome::NotReached, generated);
     }
-    let fresh = match shared.site.read(&looked.photo).await {
+    let fresh = match Fresh::read(&shared, &looked.photo).await {
         Ok(fresh) => fresh,
         Err(error) => return shared.site_trouble(looked, error, generated).await,
     };
     let expected = shared.plan.expected.as_deref();
-    if let Some(why) = changed_since(&looked, &fresh, expected) {
-        return conflict(&shared, looked, fresh, why, generated).await;
+    if let Some(why) = changed_since(&looked, &fresh.reading, expected) {
+        return conflict(&shared, looked, fresh.reading, why, generated).await;
     }
-    let change = change(&shared, &looked, &fresh, text);
+    let change = change(&shared, &looked, &fresh.reading, text);
     match Writer::new(&shared)
         .carry_out(&looked.photo, fresh, change, &mut turn)
         .await
@@ -171,6 +172,7 @@ pub(super) enum Landing {
 
 /// Carries out a change, journalled before and after.
 pub(super) struct Writer<'a> {
+    shared: &'a Shared,
     site: &'a dyn Site,
     checkpoint: &'a Checkpoint,
     throttle: &'a Throttle,
@@ -180,6 +182,7 @@ pub(super) struct Writer<'a> {
 impl<'a> Writer<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
         Self {
+            shared,
             site: &*shared.site,
             checkpoint: &shared.checkpoint,
             throttle: &shared.throttle,
@@ -192,7 +195,7 @@ impl<'a> Writer<'a> {
     pub(super) async fn carry_out(
         &self,
         photo: &PhotoId,
-        mut fresh: Reading,
+        mut fresh: Fresh,
         change: NewWrite,
         turn: &mut Option<impl Send>,
     ) -> Result<Landing, CheckpointError> {
@@ -210,14 +213,20 @@ impl<'a> Writer<'a> {
         let mut held_back: Option<HeldBack<'_>> = None;
         loop {
             let write = self.checkpoint.intend(change.clone()).await?;
-            let reply = self.site.write(photo, &change_set, &fresh).await;
+            if fresh.is_old(&self.shared.quickest) {
+                fresh = match self.look_again(photo, &change, write).await? {
+                    Ok(fresh) => fresh,
+                    Err(landing) => return Ok(landing),
+                };
+            }
+            let reply = self.site.write(photo, &change_set, &fresh.reading).await;
             attempts += 1;
             if held_back.is_none() && matches!(reply, Err(SiteError::NotSent(_))) {
                 drop(turn.take());
                 held_back = Some(self.throttle.hold_back().await);
             }
             let shown = match &reply {
-                Ok(Written::Shown(reading)) => Ok(Reading::clone(reading)),
+                Ok(Written::Shown(reading)) => Ok(Fresh::of_reply(Reading::clone(reading))),
                 // A refused write may have been half saved, so the site is read
                 // in every case but the one where it said that nothing happened.
                 Ok(Written::Unshown)
@@ -226,7 +235,7 @@ impl<'a> Writer<'a> {
                     | SiteError::NotSent(_)
                     | SiteError::Photo(_)
                     | SiteError::NotApi(_),
-                ) => self.site.read(photo).await,
+                ) => Fresh::read(self.shared, photo).await,
                 Err(SiteError::Conflict(_)) => {
                     self.checkpoint
                         .void(write, "conflict".into(), Moment::now())
@@ -247,8 +256,8 @@ impl<'a> Writer<'a> {
                     return Ok(Landing::Refused(error.clone()));
                 }
             };
-            let reading = match shown {
-                Ok(reading) => reading,
+            let shown = match shown {
+                Ok(shown) => shown,
                 Err(error) => {
                     // What was sent stays open, even if it was refused: the next
                     // run settles it by reading.
@@ -260,8 +269,9 @@ impl<'a> Writer<'a> {
                     return Ok(Landing::Refused(error));
                 }
             };
+            let reading = &shown.reading;
             let now = reading.alt_text();
-            let became = became(&change.before, &change.sent, &kept, &reading);
+            let became = became(&change.before, &change.sent, &kept, reading);
             // Only the reply to our own write proves that it was the site that
             // changed the text; read later, that may have been a person.
             let cleaned = matches!(reply, Ok(Written::Shown(_)))
@@ -275,21 +285,21 @@ impl<'a> Writer<'a> {
                 Landed::Foreign => {
                     let why = "another text stands there".to_owned();
                     self.checkpoint.void(write, why, Moment::now()).await?;
-                    return Ok(Landing::Foreign(reading));
+                    return Ok(Landing::Foreign(shown.reading));
                 }
                 Landed::Unchanged => {
                     self.checkpoint
                         .void(write, "not on the site".into(), Moment::now())
                         .await?;
                     if reply.is_err() {
-                        self.take_back_mark(photo, &change, &reading).await;
+                        self.take_back_mark(photo, &change, reading).await;
                     }
                 }
             }
             match reply {
                 // A person who vouched for the old text has the last word.
-                Err(_) if vouched_since(change.before.1, &reading) => {
-                    return Ok(Landing::Foreign(reading));
+                Err(_) if vouched_since(change.before.1, reading) => {
+                    return Ok(Landing::Foreign(shown.reading));
                 }
                 Err(SiteError::NotSent(_)) if self.stop.asked() => {
                     return Ok(Landing::Refused(SiteError::Cancelled));
@@ -299,7 +309,7 @@ impl<'a> Writer<'a> {
                     match patience.unwrap_or(Patience::Left) {
                         Patience::Left => {
                             attempts -= 1;
-                            fresh = reading;
+                            fresh = shown;
                         }
                         Patience::OverForThisPhoto => {
                             return Ok(Landing::Refused(SiteError::NotSent(why)));
@@ -310,7 +320,7 @@ impl<'a> Writer<'a> {
                         }
                     }
                 }
-                Err(SiteError::OutcomeUnknown(_)) if attempts < RESENDS => fresh = reading,
+                Err(SiteError::OutcomeUnknown(_)) if attempts < RESENDS => fresh = shown,
                 Err(error) => return Ok(Landing::Refused(error)),
                 Ok(_) => {
                     let why = format!("the site accepted the text of {photo} and kept the old one");
@@ -322,6 +332,32 @@ impl<'a> Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Reads once more what was read too long ago: as it was, or what became of the
+    /// write that is not sent.
+    async fn look_again(
+        &self,
+        photo: &PhotoId,
+        change: &NewWrite,
+        write: WriteId,
+    ) -> Result<Result<Fresh, Landing>, CheckpointError> {
+        let (landing, why) = match Fresh::read(self.shared, photo).await {
+            Ok(fresh) => {
+                let now = (fresh.reading.alt_text(), fresh.reading.tag);
+                if now == (change.before.0.as_str(), change.before.1) {
+                    return Ok(Ok(fresh));
+                }
+                let why = "changed before it was sent".to_owned();
+                (Landing::Foreign(fresh.reading), why)
+            }
+            Err(error) => {
+                let why = error.to_string();
+                (Landing::Refused(error), why)
+            }
+        };
+        self.checkpoint.void(write, why, Moment::now()).await?;
+        Ok(Err(landing))
+    }
+
     /// A text of ours stands on the site, as the site made it.
     async fn kept(&self, write: WriteId, text: &str) -> Result<Landing, CheckpointError> {
         self.throttle.landed();

@@ -11,14 +11,14 @@ use super::patience::{Health, Next, Patience, Setback, Target, Tries, Trouble};
 use crate::archive::PhotoId;
 use crate::config::Authorities;
 use crate::policy::retry::{LONGEST_OBEYED_WAIT, retry_after};
-use reqwest::header::{CONTENT_LENGTH, HeaderMap};
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::header::{CONNECTION, CONTENT_LENGTH, HeaderMap};
+use reqwest::{Client, Method, Response, StatusCode, Version};
 use secrecy::ExposeSecret;
 use std::collections::VecDeque;
 use std::error::Error as _;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -32,6 +32,10 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
 /// A connection that takes longer than this is not to be had.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same for a write, which is then not sent, and comes again after another
+/// read.
+const HURRIED_CONNECT: Duration = Duration::from_secs(3);
 
 /// How long a write in flight is awaited once the run stops: inside the five
 /// seconds in which a second signal has to end it.
@@ -54,6 +58,11 @@ const PROOFS: usize = 3;
 #[derive(Debug)]
 pub(super) struct Courier {
     client: Client,
+    /// For a write that needs a connection of its own, because the site closes
+    /// them: what was read right before is old after a slow one.
+    hurried: Client,
+    /// Whether the site closed the connection of the last answer.
+    closes: AtomicBool,
     shared: Arc<Shared>,
     health: Health,
     /// The same of the hosts that redirects lead to.
@@ -107,28 +116,31 @@ impl Courier {
         // Building a client panics without a provider; a second installation
         // is refused and does no harm.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .connect_timeout(CONNECT_TIMEOUT.min(patience.timeout / 2));
-        if is_loopback(home) || route == Route::Direct {
-            // No proxy can reach this machine's own loopback address.
-            builder = builder.no_proxy();
-        }
-        if let Some(authorities) = authorities {
-            builder = builder.tls_certs_merge(certificates(authorities));
-        }
-        if let Some(guard) = guard {
-            builder = builder.dns_resolver(guard);
-        }
-        let client = builder
-            .build()
-            .map_err(|error| SiteError::Settings(format!("no HTTP client: {}", root(&error))))?;
+        let client = |connect: Duration, guard: Option<Guard>| {
+            let mut builder = Client::builder()
+                .user_agent(USER_AGENT)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .pool_idle_timeout(IDLE_CONNECTION)
+                .connect_timeout(connect.min(patience.timeout / 2));
+            if is_loopback(home) || route == Route::Direct {
+                // No proxy can reach this machine's own loopback address.
+                builder = builder.no_proxy();
+            }
+            if let Some(authorities) = authorities {
+                builder = builder.tls_certs_merge(certificates(authorities));
+            }
+            if let Some(guard) = guard {
+                builder = builder.dns_resolver(guard);
+            }
+            let built = builder.build();
+            built.map_err(|error| SiteError::Settings(format!("no HTTP client: {}", root(&error))))
+        };
         Ok(Self {
-            client,
+            client: client(CONNECT_TIMEOUT, guard.clone())?,
+            hurried: client(HURRIED_CONNECT, guard)?,
+            closes: AtomicBool::new(false),
             shared,
             health: Health::default(),
             elsewhere: Health::default(),
@@ -323,26 +335,19 @@ impl Courier {
     }
 
     async fn send(&self, parcel: &Parcel) -> Result<Answer, Trouble> {
-        let mut request = self
-            .client
-            .request(parcel.method.clone(), parcel.url.clone())
+        let hurries = parcel.purpose == Purpose::Write && self.closes.load(Ordering::Relaxed);
+        let client = if hurries { &self.hurried } else { &self.client };
+        let mut url = parcel.url.clone();
+        if let Some(Credential::Query(name, secret)) = &parcel.credential {
+            let pair = (name.as_str(), secret.expose_secret().to_owned());
+            add_query(&mut url, std::iter::once(pair));
+        }
+        let mut request = client
+            .request(parcel.method.clone(), url)
             .headers(parcel.headers.clone())
             .timeout(self.patience.timeout);
-        match &parcel.credential {
-            Some(Credential::Header(name, value)) => {
-                request = request.header(name.clone(), value.clone());
-            }
-            Some(Credential::Query(name, secret)) => {
-                let mut url = parcel.url.clone();
-                let pair = (name.as_str(), secret.expose_secret().to_owned());
-                add_query(&mut url, std::iter::once(pair));
-                request = self
-                    .client
-                    .request(parcel.method.clone(), url)
-                    .headers(parcel.headers.clone())
-                    .timeout(self.patience.timeout);
-            }
-            None => {}
+        if let Some(Credential::Header(name, value)) = &parcel.credential {
+            request = request.header(name.clone(), value.clone());
         }
         if let Some(body) = &parcel.body {
             request = request.body(body.clone());
@@ -353,6 +358,7 @@ impl Courier {
         }
         let response = sent.map_err(|error| self.trouble(&error))?;
         self.health(parcel).reached();
+        self.closes.store(closes(&response), Ordering::Relaxed);
         if let Some(setback) = setback(response.status()) {
             return Err(Trouble {
                 setback,
@@ -539,6 +545,20 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => false,
     }
+}
+
+/// Whether the connection of this answer is not to be used again (RFC 9112,
+/// section 9.3).
+fn closes(response: &Response) -> bool {
+    let said = response.headers().get(CONNECTION);
+    let said = said
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let says = |word: &str| {
+        let mut words = said.split(',').map(str::trim);
+        words.any(|given| given.eq_ignore_ascii_case(word))
+    };
+    says("close") || (response.version() == Version::HTTP_10 && !says("keep-alive"))
 }
 
 #[cfg(test)]

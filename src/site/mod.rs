@@ -91,7 +91,7 @@ pub struct Hardship {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "five facts, each named where it is used"
+    reason = "six facts, each named where it is used"
 )]
 pub struct SiteTraits {
     /// Whether the site can hold a mark for machine-made texts at all.
@@ -106,6 +106,9 @@ pub struct SiteTraits {
     pub lists: bool,
     /// Whether it can list only what changed since a moment.
     pub lists_changes: bool,
+    /// Whether a photo has a text for each language there; otherwise the one text
+    /// that it has is meant, whatever the language of the settings.
+    pub languages: bool,
 }
 
 /// How much of the archive is listed.

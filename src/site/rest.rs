@@ -61,6 +61,7 @@ impl Site for RestSite {
             clears_tag: tag.is_some_and(super::description::TagMap::clears),
             lists,
             lists_changes: lists && request.is_some_and(|request| request.uses("since")),
+            languages: false,
         }
     }
 

@@ -2,7 +2,9 @@
 //! write it.
 
 use crate::support::{Act, FakeModel, FakePhoto, FakeSite, Reply, When, Workspace};
+use rusqlite::Connection;
 use serde_json::json;
+use std::time::Duration;
 
 const MINE: &str = "My sister waves from the pier";
 
@@ -395,4 +397,79 @@ fn a_site_that_saves_only_the_mark_of_a_write_does_not_make_a_persons_text_a_mac
     let sent: Vec<_> = site.writes().into_iter().map(|write| write.sent).collect();
     let back = json!({"verified": 1});
     assert_eq!(sent.last(), back.as_object(), "the text is not sent again");
+}
+
+#[test]
+fn a_text_written_while_the_journal_is_held_up_survives() {
+    let Story {
+        site,
+        workspace,
+        photo,
+        ..
+    } = &story();
+    // The second reading of a photo is the one right before the write.
+    let last_read = || When::get().photo(photo).nth(2);
+    site.edit_after(last_read(), photo, MINE, Some(json!(1)));
+    let state = workspace.path("state/altfill.db");
+    site.after(last_read(), move |_| {
+        let other = Connection::open(&state).expect("the state file");
+        other
+            .busy_timeout(Duration::from_secs(60))
+            .expect("a timeout");
+        other.execute_batch("BEGIN IMMEDIATE").expect("its turn");
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(4));
+            drop(other);
+        });
+    });
+    let output = workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(site.alt(photo), MINE);
+    assert_eq!(output.number("/conflict"), 1);
+    assert_eq!(output.number("/written"), 7);
+}
+
+#[test]
+fn what_people_did_to_a_text_counts_in_every_language() {
+    let mut story = story();
+    let _ = story.workspace.run(&["run", "--json"]).expect(0);
+    let ids = story.site.ids();
+    story.site.edit_by_person(&ids[0], "", None);
+    story.site.edit_by_person(&ids[1], MINE, None);
+    let args = ["fix", &ids[2], "--decorative", "--json"];
+    let _ = story.workspace.run(&args).expect(0);
+    for language in ["EN", "en-us", "en-US", "nl", "en"] {
+        let args = ["run", "--language", language, "--json"];
+        let output = story.workspace.run(&args).expect(0).counted();
+        assert_eq!(output.number("/written"), 0, "{language}");
+        assert_eq!(output.number("/skipped/cleared"), 1, "{language}");
+        assert_eq!(output.number("/skipped/person"), 1, "{language}");
+        assert_eq!(output.number("/skipped/decorative"), 1, "{language}");
+        assert_eq!(output.number("/skipped/up_to_date"), 5, "{language}");
+    }
+    // Our own texts are ours in another language too, and can be made anew in it.
+    story.workspace.set("language", "nl");
+    let output = story.workspace.run(&["upgrade", "--json"]).expect(0);
+    assert_eq!(output.number("/generated"), 5, "{output}");
+    assert_eq!(story.site.alt(&ids[1]), MINE);
+}
+
+#[test]
+fn a_mark_that_nobody_knows_is_in_doubt_a_persons() {
+    let mut story = story();
+    let _ = story.workspace.run(&["run", "--json"]).expect(0);
+    let ids = story.site.ids();
+    let marks = [json!("yes"), json!("TRUE"), json!(2), json!([1])];
+    for (id, mark) in ids.iter().zip(&marks) {
+        let ours = story.site.alt(id);
+        story.site.edit_by_person(id, &ours, Some(mark.clone()));
+    }
+    story.better_model();
+    let output = story.workspace.run(&["upgrade", "--json"]).expect(0);
+    assert_eq!(output.number("/skipped/person"), 4, "{output}");
+    assert_eq!(output.number("/written"), 4, "{output}");
+    let output = story.workspace.run(&["undo", "1", "--yes", "--json"]);
+    for (id, mark) in ids.iter().zip(&marks) {
+        assert_eq!(story.site.verified(id).as_ref(), Some(mark), "{output}");
+        assert!(!story.site.alt(id).is_empty(), "{output}");
+    }
 }

@@ -137,6 +137,11 @@ fn two_runs_at_once_are_refused() {
     assert!(running.until(|| model.count() >= 1));
     let second = workspace.run(&["run", "--json"]).expect(5);
     second.says(&["altfill.db"]);
+    // By whatever name: it is one state.
+    let link = workspace.path("state/link.db");
+    std::os::unix::fs::symlink("altfill.db", link).expect("a link");
+    let third = ["--state", "state/link.db", "run", "--json"];
+    workspace.run(&third).expect(5).says(&["link.db"]);
     let _ = workspace.run(&["status"]).expect(0);
     model.latency(Duration::ZERO);
     let _ = running.wait().expect(0);

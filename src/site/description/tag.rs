@@ -51,16 +51,18 @@ impl From<Option<Tag>> for TagChange {
 }
 
 impl TagMap {
-    /// The mark of an item.
+    /// The mark of an item. A value that nobody described is somebody's, and not
+    /// ours: in doubt a person's.
     pub(in super::super) fn read(&self, item: &Value) -> Option<Tag> {
         let value = self.pointer.find(item)?;
         let says = |mark: &Mark| mark.read.iter().any(|known| same(known, value));
-        if says(&self.person) {
-            Some(Tag::Person)
-        } else if says(&self.machine) {
+        if says(&self.machine) && !says(&self.person) {
             Some(Tag::Machine)
+        } else if says(&self.person) {
+            Some(Tag::Person)
         } else {
-            None
+            let unset = self.unset.as_ref().is_some_and(|unset| same(unset, value));
+            (!unset && !is_unset(value)).then_some(Tag::Person)
         }
     }
 
@@ -89,10 +91,71 @@ impl TagMap {
     }
 }
 
+/// What a field shows that nobody has filled; `false` is how PHP says so.
+fn is_unset(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
 /// Equal as a person would say: 1 and 1.0 are the same number.
 fn same(one: &Value, other: &Value) -> bool {
     match (one.as_f64(), other.as_f64()) {
         (Some(one), Some(other)) => (one - other).abs() < f64::EPSILON,
         _ => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(value: &Value) -> Option<Tag> {
+        let map = json!({
+            "pointer": "/source",
+            "machine": {"write": "ai", "read": ["ai", 0]},
+            "person": {"write": "human", "read": ["human", 1]},
+            "unset": "nobody",
+        });
+        let map: TagMap = serde_json::from_value(map).expect("a mapping");
+        map.read(&json!({ "source": value }))
+    }
+
+    #[test]
+    fn a_value_that_nobody_described_is_in_doubt_a_persons() {
+        for machine in [json!("ai"), json!(0), json!(0.0)] {
+            assert_eq!(read(&machine), Some(Tag::Machine), "{machine}");
+        }
+        for unset in [
+            json!(null),
+            json!(""),
+            json!(" "),
+            json!(false),
+            json!([]),
+            json!({}),
+            json!("nobody"),
+        ] {
+            assert_eq!(read(&unset), None, "{unset}");
+        }
+        for person in [
+            json!("human"),
+            json!(1),
+            json!("Human"),
+            json!("human "),
+            json!(2),
+            json!(-1),
+            json!(true),
+            json!("yes"),
+            json!([1]),
+            json!({"v": 1}),
+            json!("2026-11-21"),
+        ] {
+            assert_eq!(read(&person), Some(Tag::Person), "{person}");
+        }
     }
 }

@@ -123,6 +123,7 @@ impl Site for FolderSite {
             clears_tag: true,
             lists: true,
             lists_changes: true,
+            languages: ledger.is_none(),
         }
     }
 
