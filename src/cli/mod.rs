@@ -78,6 +78,7 @@ fn leave_no_core() {
 }
 
 async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
+    signals::outlive_large_files();
     let global = args.global;
     match args.command {
         Command::Init(init) => init::init(&global, init, output).await,
