@@ -67,13 +67,15 @@ pub enum Reason {
     Placeholder,
     /// Control characters or replacement characters: text that was damaged.
     Garbled,
+    /// The text contains a telephone number or a key.
+    Private,
     /// The embedded model never looks at what a photo shows.
     NotSeen,
 }
 
 impl Reason {
     /// Every reason, for tables and exhaustive tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::CutOff,
         Self::Refusal,
         Self::Empty,
@@ -87,6 +89,7 @@ impl Reason {
         Self::TooLong,
         Self::Placeholder,
         Self::Garbled,
+        Self::Private,
         Self::NotSeen,
     ];
 
@@ -106,6 +109,7 @@ impl Reason {
             Self::TooLong => "too_long",
             Self::Placeholder => "placeholder",
             Self::Garbled => "garbled",
+            Self::Private => "private",
             Self::NotSeen => "not_seen",
         }
     }
@@ -132,6 +136,7 @@ impl fmt::Display for Reason {
             Self::TooLong => "the text is too long",
             Self::Placeholder => "the text is only a placeholder",
             Self::Garbled => "the text is damaged",
+            Self::Private => "the text contains a telephone number or a key",
             Self::NotSeen => "the embedded model does not look at what the photo shows",
         })
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
     after_help = "Exit codes: 0 done; 1 could not run, or a bad key; 2 command line or settings \
                   wrong; 3 done, but some photos failed; 4 stopped early on purpose (budget, \
                   deadline, quota, outage): run again later; 5 another run holds the state; \
-                  130 or 143 interrupted."
+                  129, 130 or 143 interrupted."
 )]
 pub(super) struct Args {
     #[command(flatten)]

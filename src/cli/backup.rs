@@ -3,7 +3,7 @@
 use super::args::{self, Global};
 use super::exit::{Exit, Usage};
 use super::output::Output;
-use super::setup::settings;
+use super::setup::{refuse_odd_state, settings};
 use crate::checkpoint::{self, BackupError};
 
 pub(super) async fn backup(
@@ -12,6 +12,7 @@ pub(super) async fn backup(
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let settings = settings(global, None, output)?;
+    refuse_odd_state(&settings.state)?;
     let (state, target) = (settings.state, args.file);
     let shown = target.display().to_string();
     let copied = tokio::task::spawn_blocking(move || checkpoint::backup(&state, &target)).await?;

@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::archive::{Ended, PhotoId};
 use crate::pipeline::{Event, Finished, Observer, Outcome, Settled, Summary};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +33,12 @@ struct Opened {
 impl LogFile {
     /// Opens a file to append to; a new one can be read by nobody else. One that
     /// is there keeps its permissions, since whatever rotates logs sets them.
+    /// Lines are appended to nothing but lines.
     pub(super) fn open(path: &Path, output: &Output) -> io::Result<Self> {
+        if !may_take_lines(path) {
+            let message = "it is there already and holds no JSON lines";
+            return Err(io::Error::other(message));
+        }
         let file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -46,6 +51,17 @@ impl LogFile {
             failed: AtomicBool::new(false),
         })))
     }
+}
+
+/// Whether lines can be appended to what is there: nothing, a pipe or a device, or
+/// lines like ours.
+fn may_take_lines(path: &Path) -> bool {
+    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    let Some(mut file) = is_file.then(|| File::open(path).ok()).flatten() else {
+        return true;
+    };
+    let mut first = [0];
+    !matches!(file.read(&mut first), Ok(1)) || first == [b'{']
 }
 
 impl Write for LogFile {

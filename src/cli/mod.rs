@@ -24,6 +24,7 @@ mod run;
 mod screen;
 mod setup;
 mod signals;
+mod spared;
 mod status;
 mod undo;
 mod vigil;
@@ -45,7 +46,8 @@ pub fn main() -> ExitCode {
     crate::photo::hush_decoder_panics();
     leave_no_core();
     let output = Output::new(&args);
-    if let Err(error) = output.start_logging(&args.global) {
+    let spared = spared::spare(&args).map_err(anyhow::Error::from);
+    if let Err(error) = spared.and_then(|()| output.start_logging(&args.global)) {
         output.error(&error);
         return Exit::of_error(&error).code();
     }
@@ -76,6 +78,7 @@ fn leave_no_core() {
 }
 
 async fn command(args: Args, output: &Output) -> anyhow::Result<Exit> {
+    signals::outlive_large_files();
     let global = args.global;
     match args.command {
         Command::Init(init) => init::init(&global, init, output).await,

@@ -18,7 +18,7 @@ use crate::report;
 use crate::site::{self, Site, SiteError};
 use anyhow::Context as _;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -139,6 +139,7 @@ impl Setup {
     /// Opens the state file; the lock is held as long as the guard lives.
     pub(super) fn state(&self, access: Access) -> anyhow::Result<(Checkpoint, Option<Lock>)> {
         let (path, site) = (&self.settings.state, &self.settings.site.name);
+        refuse_odd_state(path)?;
         Ok(match access {
             Access::Record => {
                 let lock = Lock::take(path)?;
@@ -352,8 +353,36 @@ async fn start_embedded(
     Ok(archive)
 }
 
+/// What keeps a path from being a state file: something other than a file is there.
+pub(super) fn odd_state(path: &Path) -> Option<String> {
+    let shown = path.display();
+    if path.symlink_metadata().is_err() {
+        return None;
+    }
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => None,
+        Ok(found) if found.is_dir() => Some(format!("the state file {shown} is a directory")),
+        Ok(_) => Some(format!("the state file {shown} is no regular file")),
+        Err(_) => Some(format!(
+            "the state file {shown} is a link that leads to no file"
+        )),
+    }
+}
+
+/// Refuses a state file that is none, before anything is read from it.
+pub(super) fn refuse_odd_state(path: &Path) -> anyhow::Result<()> {
+    match odd_state(path) {
+        Some(message) => Err(Usage::new(message, ODD_STATE).into()),
+        None => Ok(()),
+    }
+}
+
+/// What to do about a state file that is none.
+pub(super) const ODD_STATE: &str = "set `state` or --state to a file, or to where one can be made";
+
 /// The state of a site, for commands that look at it and need no site.
 pub(super) fn scratch(settings: &Settings) -> anyhow::Result<Checkpoint> {
     let site: &SiteName = &settings.site.name;
+    refuse_odd_state(&settings.state)?;
     Ok(checkpoint::open_scratch_copy(&settings.state, site)?)
 }

@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +44,10 @@ struct Inner {
 /// Where events go.
 enum Events {
     File(LogFile),
-    Stdout,
+    Stdout {
+        /// Whether it was said that it can't be written to.
+        failed: AtomicBool,
+    },
 }
 
 struct State {
@@ -191,7 +195,7 @@ impl Vigil {
 
     /// Whether standard output belongs to events.
     pub(super) fn takes_stdout(&self) -> bool {
-        matches!(self.0.events, Some(Events::Stdout))
+        matches!(self.0.events, Some(Events::Stdout { .. }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -360,9 +364,11 @@ impl Vigil {
                 // It says by itself, once, when it can't be written to.
                 let _ = file.clone().write_all(format!("{text}\n").as_bytes());
             }
-            Some(Events::Stdout) => {
+            Some(Events::Stdout { failed }) => {
                 let masked = self.0.output.mask(&text);
-                if let Err(error) = self.0.output.data(&masked) {
+                if let Err(error) = self.0.output.data(&masked)
+                    && !failed.swap(true, Ordering::Relaxed)
+                {
                     self.0
                         .output
                         .warn(&format!("events can't be written: {error}"));
@@ -420,7 +426,8 @@ impl Events {
                             summary";
                 return Err(Usage::new(message, hint).into());
             }
-            return Ok(Self::Stdout);
+            let failed = AtomicBool::new(false);
+            return Ok(Self::Stdout { failed });
         }
         LogFile::open(path, output)
             .map(Self::File)

@@ -107,6 +107,24 @@ impl Environment {
         }
     }
 
+    /// The variables that name a proxy in a way that nothing understands, so that it
+    /// is passed by.
+    pub fn unusable_proxies(&self) -> Vec<&'static str> {
+        const NAMES: [&str; 6] = [
+            "HTTPS_PROXY",
+            "https_proxy",
+            "HTTP_PROXY",
+            "http_proxy",
+            "ALL_PROXY",
+            "all_proxy",
+        ];
+        let unusable = |name: &&str| {
+            let value = self.process.get(*name).map(String::as_str);
+            value.is_some_and(|value| !value.is_empty() && !is_proxy(value))
+        };
+        NAMES.into_iter().filter(unusable).collect()
+    }
+
     /// A variable's value, unless it is missing or blank.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.layered(name).map(|(value, _)| value)
@@ -270,6 +288,22 @@ impl fmt::Debug for Environment {
             counts.0, counts.1
         )
     }
+}
+
+/// Whether a proxy can be found at an address, as far as the address tells.
+fn is_proxy(address: &str) -> bool {
+    let (scheme, rest) = match address.split_once("://") {
+        Some(parts) => parts,
+        None if address.contains('/') => return false,
+        None => ("http", address),
+    };
+    let known = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+    let known = known.iter().any(|it| scheme.eq_ignore_ascii_case(it));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let in_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    let parsed = url::Url::parse(&format!("http://{host}/"));
+    known && host.chars().all(in_host) && parsed.is_ok_and(|url| url.has_host())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::environment::Environment;
 use super::error::{ConfigError, Problems};
 use super::layers::{Layers, Overrides};
-use super::raw::RawSettings;
+use super::raw::{RawPixels, RawSettings};
 use super::resolve;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,13 @@ pub struct Places {
     pub state: PathBuf,
     /// Files that hold secrets and are there: `.env`, `site.token_file`.
     pub secrets: Vec<PathBuf>,
+    /// Every other file that the settings name to be read, or to hold the site's
+    /// texts.
+    pub named: Vec<PathBuf>,
+    /// Directories of photos.
+    pub photos: Vec<PathBuf>,
+    /// Where the metrics of unattended runs go.
+    pub metrics: Option<PathBuf>,
 }
 
 /// Finds the files, however wrong the settings are otherwise.
@@ -53,5 +60,37 @@ pub fn places(overrides: &Overrides, mut environment: Environment) -> Result<Pla
             .flatten()
             .filter(|path| path.is_file())
             .collect(),
+        named: named(&raw)
+            .into_iter()
+            .map(|name| directory.join(name))
+            .collect(),
+        photos: photos(&raw)
+            .into_iter()
+            .map(|name| directory.join(name))
+            .collect(),
+        metrics: raw.metrics.file.map(|given| directory.join(given.value)),
     })
+}
+
+/// The files that the settings name, as they are written there.
+fn named(raw: &RawSettings<'_>) -> Vec<String> {
+    let site = &raw.site;
+    let of_site = [&site.ca_file, &site.manifest, &site.texts, &site.token_file];
+    let of_notify = raw.notify.secrets().map(|secret| &secret.file);
+    let all = of_site.into_iter().chain(of_notify).flatten();
+    // Two words stand in the place of a file.
+    all.map(|given| given.value.clone())
+        .filter(|value| value != "sidecars" && value != "-")
+        .collect()
+}
+
+/// The directories of photos that the settings name, as they are written there.
+fn photos(raw: &RawSettings<'_>) -> Vec<String> {
+    let site = &raw.site;
+    let pixels = match &site.pixels {
+        Some(RawPixels::Dir(dir)) => Some(dir),
+        _ => None,
+    };
+    let all = [site.dir.as_ref(), pixels].into_iter().flatten();
+    all.map(|given| given.value.clone()).collect()
 }

@@ -379,7 +379,7 @@ impl<'a> RawNotify<'a> {
         notify
     }
 
-    fn secrets(&self) -> impl Iterator<Item = &RawSecret<'a>> {
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &RawSecret<'a>> {
         let pings = [&self.ping, &self.start, &self.success, &self.fail];
         pings.into_iter().chain([&self.webhook, &self.webhook_key])
     }

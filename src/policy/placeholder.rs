@@ -83,6 +83,15 @@ static FILE_NAME: LazyLock<Regex> = LazyLock::new(|| whole(&format!(r"[^\s]+{EXT
 
 static IMAGE_ENDING: LazyLock<Regex> = LazyLock::new(|| whole(&format!("(?s:.+){EXTENSION}")));
 
+/// A letter of a script that is written without spaces: a whole sentence looks like
+/// one name there.
+static UNSPACED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Yi}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\p{Javanese}\p{Balinese}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}]",
+    )
+    .expect("the pattern is valid")
+});
+
 fn whole(pattern: &str) -> Regex {
     RegexBuilder::new(&format!("^(?:{pattern})$"))
         .case_insensitive(true)
@@ -95,6 +104,9 @@ fn whole(pattern: &str) -> Regex {
 pub fn is_placeholder(text: &str, photo_name: &str) -> bool {
     let text = text.trim();
     if text.is_empty() || text.len() > LONGEST_NAME {
+        return false;
+    }
+    if UNSPACED.is_match(text) {
         return false;
     }
     let bare = text.trim_matches(|c: char| "[](){}<>\"'.".contains(c));
@@ -269,6 +281,9 @@ mod tests {
             "scan 12",
             "2024-01-02",
             "Windows 10",
+            "この画像はsunset.jpg",
+            "夕日.jpg",
+            "พระอาทิตย์ตก.jpg",
         ] {
             assert!(!is_placeholder(text, "beach.jpg"), "{text}");
             assert!(!is_placeholder(text, "santa-maddalena-church-in-funes-2"));
@@ -309,6 +324,17 @@ mod tests {
         ) {
             let text = words.join(" ");
             prop_assert!(!is_placeholder(&text, &name), "{text}");
+        }
+
+        #[test]
+        fn nothing_in_a_script_without_spaces_is_a_placeholder(
+            before in "[a-zA-Z_0-9./ ]{0,12}",
+            letter in "[\\p{Han}\\p{Hiragana}\\p{Katakana}\\p{Thai}\\p{Lao}\\p{Khmer}\\p{Myanmar}]",
+            after in "[a-zA-Z_0-9./ ]{0,12}(\\.jpg)?",
+        ) {
+            let text = format!("{before}{letter}{after}");
+            let shown = text.clone();
+            prop_assert!(!is_placeholder(&text, &shown), "{text}");
         }
 
         #[test]

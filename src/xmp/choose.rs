@@ -22,6 +22,14 @@ impl Chosen<'_> {
             Value::Other => None,
         }
     }
+
+    /// The words that are shown in this language while its own item is empty.
+    pub(super) fn stand_in(&self, language: &str) -> Option<&str> {
+        match &self.property.value {
+            Value::Items(items, _) => stand_in(items, language).map(|item| item.text.as_str()),
+            Value::Text(..) | Value::Other => None,
+        }
+    }
 }
 
 /// Finds the alt text of a language.
@@ -47,6 +55,22 @@ pub(super) fn alt<'s>(scan: &'s Scan, language: &str) -> Result<Option<Chosen<'s
 pub(super) fn item<'i>(items: &'i [Item], language: &str) -> Option<&'i Item> {
     let items = items.iter();
     pick(&items, language)
+}
+
+/// The item whose words stand for a language whose own item is empty: one of a
+/// region of the same language, or the text for everybody.
+pub(super) fn stand_in<'i>(items: &'i [Item], language: &str) -> Option<&'i Item> {
+    let items = items.iter().filter(|item| !item.text.trim().is_empty());
+    let primary = |tag: &str| {
+        let primary = tag.split('-').next().unwrap_or_default();
+        primary.to_ascii_lowercase()
+    };
+    let sibling = |item: &&Item| {
+        let tag = item.language.as_deref();
+        tag.is_some_and(|tag| primary(tag) == primary(language))
+    };
+    let mut siblings = items.clone();
+    pick(&items, language).or_else(|| siblings.find(sibling))
 }
 
 /// Whether one of these would be shown in a language.

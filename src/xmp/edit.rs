@@ -355,7 +355,12 @@ fn apply(text: &str, mut edits: Vec<Edit>) -> Result<String, XmpError> {
 /// Whether the edited packet says what it was to say, and all else as before.
 fn check(before: (&str, &Scan), after: (&str, &Scan), wish: &Wish<'_>) -> Result<(), XmpError> {
     let said = Packet::of(after.1, wish.language).map_err(|_| XmpError::Entangled)?;
-    let text = said.alt.as_deref().unwrap_or_default();
+    // What stands there itself, not what stands in for it.
+    let chosen = choose::alt(after.1, wish.language).map_err(|_| XmpError::Entangled)?;
+    let text = chosen
+        .as_ref()
+        .and_then(choose::Chosen::text)
+        .unwrap_or_default();
     let wished: String = wish.text.chars().filter(|it| is_legal(*it)).collect();
     let marked = match &wish.mark {
         MarkWish::Keep => true,

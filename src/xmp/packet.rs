@@ -53,9 +53,18 @@ impl Packet {
             text(names::PHOTOSHOP, "Country"),
         ];
         let places: Vec<String> = places.into_iter().flatten().collect();
+        let mark = mark(scan, language);
+        // A text that was emptied on purpose has a mark that says so.
+        let on_purpose = |text: &str| mark.as_ref().is_some_and(|it| it.digest == digest(text));
+        let alt = alt.and_then(|alt| match alt.text() {
+            Some(text) if text.trim().is_empty() && !on_purpose(text) => {
+                Some(alt.stand_in(language).unwrap_or(text).to_owned())
+            }
+            text => text.map(str::to_owned),
+        });
         Ok(Self {
-            alt: alt.and_then(|alt| alt.text().map(str::to_owned)),
-            mark: mark(scan, language),
+            alt,
+            mark,
             title: text(names::DC, "title"),
             caption: text(names::DC, "description"),
             place: (!places.is_empty()).then(|| places.join(", ")),

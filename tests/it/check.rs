@@ -365,3 +365,34 @@ fn an_id_that_can_be_none_is_refused_and_one_that_nobody_has_is_not_recorded() {
     let rows = workspace.rows("SELECT count(*) AS photos FROM photos");
     assert_eq!(rows[0]["photos"], json!(3));
 }
+
+#[test]
+fn a_state_file_that_is_none_is_a_problem_for_every_command() {
+    let (_site, _model, workspace) = story();
+    let at = |name: &str| workspace.path(name);
+    std::os::unix::fs::symlink("gone.db", at("dangling")).expect("a link");
+    std::os::unix::fs::symlink("loop", at("loop")).expect("a link");
+    for state in ["dangling", "loop", "/dev/null", "/dev/zero"] {
+        let check = workspace.run(&["--state", state, "check", "--json"]);
+        assert_eq!(result(&check, "file")["result"], "problem", "{check}");
+        assert_eq!(check.code, Some(1), "{state}: {check}");
+        for command in [&["status"][..], &["run"], &["backup", "copy.db"]] {
+            let all = [&["--state", state], command].concat();
+            workspace.run(&all).expect(2).says(&["state file", state]);
+        }
+        assert!(!at("copy.db").exists(), "{state}");
+    }
+}
+
+#[test]
+fn a_proxy_that_nothing_understands_is_named_without_its_value() {
+    let (_site, _model, workspace) = story();
+    let broken = "ht!tp:/secret-word@nowhere";
+    let check = workspace.altfill(&["check"]).env("HTTPS_PROXY", broken);
+    let output = check.run().expect(0);
+    assert!(
+        flat(&output).contains("HTTPS_PROXY it names no proxy"),
+        "{output}"
+    );
+    assert!(!output.to_string().contains("secret-word"), "{output}");
+}

@@ -312,6 +312,10 @@ fn a_file_that_can_not_be_opened_is_said_before_anything_is_done() {
         "{output}"
     );
     assert_eq!(output.number("/written"), 2);
+    let program = workspace.altfill(&["run", "--events", "-"]);
+    let output = program.after("exec > /dev/full").run().expect(0);
+    let said = output.stderr.matches("events can't be written").count();
+    assert_eq!(said, 1, "{output}");
 }
 
 #[test]

@@ -84,7 +84,11 @@ fn killed_again_and_again_it_pays_once_and_writes_once() {
 
 #[test]
 fn a_first_signal_awaits_the_replies_in_flight() {
-    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+    for (signal, code) in [
+        (Signal::SIGINT, 130),
+        (Signal::SIGTERM, 143),
+        (Signal::SIGHUP, 129),
+    ] {
         let (site, model, workspace) = library();
         // The run can't be over before it hears the signal.
         model.script(When::chat().from(9), Act::late(Duration::from_secs(5)));
@@ -106,6 +110,27 @@ fn a_first_signal_awaits_the_replies_in_flight() {
         assert_eq!(model.count(), N, "nothing was asked twice");
         assert_eq!(site.writes().len(), N);
     }
+}
+
+#[test]
+fn a_closed_terminal_is_nothing_to_a_run_that_was_started_with_nohup() {
+    let (_site, model, workspace) = library();
+    model.latency(Duration::from_millis(50));
+    let program = workspace.altfill(&["run", "--json"]);
+    let mut running = program.after("trap '' HUP").spawn();
+    assert!(running.until(|| model.count() >= 5));
+    running.signal(Signal::SIGHUP);
+    let output = running.wait().expect(0).counted();
+    assert_eq!(output.ended(), "complete");
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_a_disk_that_is_full() {
+    let (_site, _model, workspace) = library();
+    let program = workspace.altfill(&["run"]);
+    let output = program.after("ulimit -f 20").run();
+    assert_eq!((output.code, output.signal), (Some(1), None), "{output}");
+    output.says(&["error: ", "altfill.db"]);
 }
 
 #[test]

@@ -63,6 +63,7 @@ mod sites_folder_faults;
 mod sites_folder_texts;
 mod sites_misdescribed;
 mod sites_wordpress;
+mod spared;
 mod spreadsheet;
 mod status;
 mod terminal;

@@ -442,3 +442,61 @@ fn settings_that_can_not_work_are_told() {
         .expect(2)
         .says(&["there is no directory", "nowhere"]);
 }
+
+#[test]
+fn a_sidecar_is_known_however_its_name_is_spelled() {
+    let model = FakeModel::openai();
+    let folder = Folder::new(&model);
+    for (photo, sidecar) in [
+        ("UP.JPG", "UP.XMP"),
+        ("upper.jpg", "upper.jpg.XMP"),
+        ("case.JPG", "case.jpg.xmp"),
+        ("cafe\u{301}.jpg", "caf\u{e9}.jpg.xmp"),
+    ] {
+        folder.add(photo, 1);
+        folder.write(sidecar, packet(None).as_bytes());
+    }
+    folder.add("Mine.JPG", 2);
+    folder.write("mine.jpg.XMP", packet(Some(MINE)).as_bytes());
+    let before: Vec<String> = folder.files().into_keys().collect();
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/person"), 1, "{output}");
+    assert_eq!(output.number("/written"), 4, "{output}");
+    let after: Vec<String> = folder.files().into_keys().collect();
+    assert_eq!(after, before, "no second sidecar is made");
+    for sidecar in ["UP.XMP", "upper.jpg.XMP", "case.jpg.xmp"] {
+        let alt = folder.alt(sidecar).expect("a sidecar");
+        assert!(model.captions().contains(&alt), "{sidecar}: {alt}");
+    }
+    let again = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(again.number("/written"), 0, "{again}");
+}
+
+#[test]
+fn what_stands_in_for_an_empty_text_is_a_persons() {
+    let model = FakeModel::openai();
+    let folder = Folder::new(&model);
+    let with = |language: &str, empty: &str| {
+        packet(Some(MINE)).replace(
+            "<rdf:li xml:lang=\"x-default\">Anna",
+            &format!("{empty}<rdf:li xml:lang=\"{language}\">Anna"),
+        )
+    };
+    let empty = "<rdf:li xml:lang=\"en\"></rdf:li>";
+    for (nth, (id, sidecar)) in [
+        ("default.jpg", with("x-default", empty)),
+        ("short.jpg", with("x-default", "<rdf:li xml:lang=\"en\"/>")),
+        ("british.jpg", with("en-GB", empty)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert!(sidecar.contains("xml:lang=\"en\""), "{sidecar}");
+        folder.add(id, nth as u32);
+        folder.write(&format!("{id}.xmp"), sidecar.as_bytes());
+    }
+    let before = folder.files();
+    let output = folder.workspace.run(&["run", "--json"]).expect(0).counted();
+    assert_eq!(output.number("/skipped/person"), 3, "{output}");
+    assert_eq!((folder.files(), model.count()), (before, 0));
+}

@@ -168,6 +168,25 @@ impl Program {
         self
     }
 
+    /// Has a shell do something first and then become it.
+    #[must_use]
+    pub(crate) fn after(mut self, script: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("{script}; exec \"$0\" \"$@\"")])
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear();
+        for (name, value) in self.command.get_envs() {
+            shell.env(name, value.unwrap_or_default());
+        }
+        if let Some(directory) = self.command.get_current_dir() {
+            shell.current_dir(directory);
+        }
+        self.command = shell;
+        self
+    }
+
     /// Removes a variable.
     #[must_use]
     pub(crate) fn without_env(mut self, name: &str) -> Self {

@@ -46,7 +46,7 @@ pub(super) fn look(flags: &Overrides, output: &Output) -> (Part, Read) {
                 needs: Needs::Name,
                 ..flags.clone()
             };
-            let without_site = config::load(&flags, environment).ok();
+            let without_site = config::load(&flags, environment.clone()).ok();
             read.name = without_site.map(|settings| settings.site.name);
             if places.is_some() {
                 let text = "not tried, because of the settings above";
@@ -54,6 +54,7 @@ pub(super) fn look(flags: &Overrides, output: &Output) -> (Part, Read) {
             }
         }
     }
+    lines.extend(environment.unusable_proxies().into_iter().map(proxy));
     let secrets = places.iter().flat_map(|places| &places.secrets);
     lines.extend(secrets.map(|path| secret(path)));
     read.places = places;
@@ -148,6 +149,12 @@ fn refused(error: &ConfigError) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// A proxy that is not used, by its variable; its value may hold a password.
+fn proxy(variable: &str) -> Line {
+    let text = "it names no proxy that can be used, so it is passed by";
+    Line::new(variable, Sign::Warning, text).advice("write http://host:port, or unset it")
 }
 
 /// Whether a file's mode gives nobody but its owner any right.

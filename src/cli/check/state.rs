@@ -2,6 +2,7 @@
 
 use crate::archive::SiteName;
 use crate::checkpoint::{self, Examined, Found};
+use crate::cli::setup::{ODD_STATE, odd_state};
 use crate::config::Places;
 use crate::report::check::{Line, Part, Sign, size};
 use std::path::Path;
@@ -13,6 +14,13 @@ const LITTLE: u64 = 200_000_000;
 const TOO_LITTLE: u64 = 10_000_000;
 
 pub(super) async fn look(places: &Places, site: Option<&SiteName>) -> Part {
+    if let Some(text) = odd_state(&places.state) {
+        let line = Line::new("file", Sign::Problem, text).advice(ODD_STATE);
+        return Part {
+            name: "State",
+            lines: vec![line],
+        };
+    }
     let (path, site) = (places.state.clone(), site.cloned());
     // The whole file is read.
     let looked = tokio::task::spawn_blocking(move || checkpoint::examine(&path, site.as_ref()));

@@ -16,6 +16,15 @@ static NAMED: LazyLock<RegexSet> = LazyLock::new(|| {
         r"(?i)\b(?:latitude|longitude|breitengrad|längengrad|latitud|longitud|latitudine|longitudine|breedtegraad|lengtegraad|latitude|gps)\b[^\d.!?]{0,25}\d",
         r"(?i)\b(?:lat|lon|lng|long)\s?[:=]\s?[-−]?\d",
         r"(?i)\bgeo:\s?[-−]?\d",
+        r"(?i)\b(?:lat|lon|lng)\.?\s{1,2}[-−+]?\d{1,3}[.,]\d",
+        r"(?i)\blat\.?\s{1,2}[-−+]?\d{1,2}\W{1,4}(?:lon|lng|long)\.?\s{1,2}[-−+]?\d",
+        // N 52 22 12 E 4 53 42, and the letters behind the numbers.
+        r"\b[NS]\s?\d{1,2}(?:[\s:]\d{1,2}){1,2}(?:[.,]\d+)?[\s,;/]{1,3}[EWO]\s?\d{1,3}[\s:]\d{1,2}",
+        r"\b\d{1,2}(?:[\s:]\d{1,2}){1,2}(?:[.,]\d+)?\s?[NS]\b[\s,;/]{1,3}\d{1,3}(?:[\s:]\d{1,2}){1,2}(?:[.,]\d+)?\s?[EWO]\b",
+        // Plus codes, grid references, three words.
+        r"\b[2-9CFGHJMPQRVWX]{4,8}\+[2-9CFGHJMPQRVWX]{2,3}\b",
+        r"\b\d{1,2}[C-HJ-NP-X]\s?[A-HJ-NP-Z]{2}\s\d{4,5}\s\d{4,5}\b",
+        r"(?:^|\s)///\p{L}+\.\p{L}+\.\p{L}+",
     ])
     .expect("the patterns of this file are valid")
 });
@@ -24,6 +33,15 @@ static NAMED: LazyLock<RegexSet> = LazyLock::new(|| {
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?P<lat>[-−]?\d{1,3}\.(?P<latd>\d{2,}))(?P<between>\s?[,;/]\s?|\s)(?P<lon>[-−]?\d{1,3}\.(?P<lond>\d{2,}))",
+    )
+    .expect("the pattern is valid")
+});
+
+/// Two numbers as exact as a receiver gives them, with decimal commas or a word
+/// between.
+static EXACT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?P<lat>[-−]?\d{1,2}[.,]\d{4,})(?:\s?[,;/]\s?|\s(?:(?:and|und|en|et|e|y)\s)?)(?P<lon>[-−]?\d{1,3}[.,]\d{4,})",
     )
     .expect("the pattern is valid")
 });
@@ -38,7 +56,20 @@ static UNIT: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Whether there are coordinates in the text.
 pub(super) fn has_coordinates(text: &str) -> bool {
-    NAMED.is_match(text) || has_pair(text)
+    NAMED.is_match(text) || has_pair(text) || has_exact_pair(text)
+}
+
+fn has_exact_pair(text: &str) -> bool {
+    EXACT.captures_iter(text).any(|found| {
+        let whole = found.get(0).expect("group 0 is the match");
+        let number = |name: &str| {
+            let number = found[name].replace('−', "-").replace(',', ".");
+            number.parse::<f64>().ok()
+        };
+        number("lat").is_some_and(|lat| lat.abs() <= 90.0)
+            && number("lon").is_some_and(|lon| lon.abs() <= 180.0)
+            && stands_free(text, whole.start(), whole.end())
+    })
 }
 
 fn has_pair(text: &str) -> bool {

@@ -11,9 +11,13 @@ static MISREAD: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
+/// No language has words of so many letters.
+static ENDLESS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("[A-Za-z0-9]{80}").expect("the pattern is valid"));
+
 /// Whether the text is damaged.
 pub(super) fn is_garbled(text: &str) -> bool {
-    text.chars().any(is_no_text) || MISREAD.is_match(text)
+    text.chars().any(is_no_text) || MISREAD.is_match(text) || ENDLESS.is_match(text)
 }
 
 fn is_no_text(c: char) -> bool {

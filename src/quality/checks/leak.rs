@@ -27,13 +27,35 @@ static GIVEN: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
+/// Orders to a model that stand in a photo's title, or on a sign, and come back as
+/// if the photo said them.
+static ORDER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?ix)\b(?:
+            (?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|every|the|your|these|those|my|of)\s+)*(?:previous|prior|above|earlier|preceding|former|foregoing|system)\s+(?:\w+\s+)?(?:instruction|prompt|message|rule|direction|command|guideline)s?
+          | (?:ignore|disregard)\s+(?:all|any|your)\s+(?:instructions|prompts|rules|guidelines)
+          | (?:reveal|print|repeat|output)\s+(?:your|the)\s+(?:system\s+)?(?:prompt|instructions)
+          | you\s+(?:are|were|have\s+been)\s+asked\s+to
+          | (?:write|give|provide)\s+(?:\w+\s+){1,2}sentences?\s+of\s+alt(?:ernative)?[-\ ]?text
+          | (?:ignoriere|vergiss|missachte)\s+(?:\w+\s+){0,2}(?:vorherigen|bisherigen|obigen|vorigen)\s+(?:anweisungen|befehle|instruktionen)
+          | (?:negeer|vergeet)\s+(?:\w+\s+){0,2}(?:vorige|eerdere|voorgaande|bovenstaande)\s+(?:instructies|opdrachten)
+          | (?:ignore[zrs]?|oublie[zrs]?)\s+(?:\w+\s+){0,3}(?:instructions|consignes)\s+(?:précédentes|ci-dessus)
+          | (?:ignora|ignore|olvida|desconsidere|dimentica)\s+(?:\w+\s+){0,3}(?:instrucciones|instruções|istruzioni)\s+(?:anteriores|previas|precedenti)
+        )\b",
+    )
+    .expect("the pattern is valid")
+});
+
 /// A sentence that ends within a line, so that a label may follow.
 static SENTENCE_END: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"[.!?]["”)]?\s+"#).expect("the pattern is valid"));
 
 /// Whether the caption repeats its instructions.
 pub(super) fn leaks(caption: &Caption<'_>) -> bool {
-    LIMIT.is_match(caption.text()) || has_given_label(caption) || has_run(caption)
+    LIMIT.is_match(caption.text())
+        || ORDER.is_match(&caption.unquoted)
+        || has_given_label(caption)
+        || has_run(caption)
 }
 
 fn has_given_label(caption: &Caption<'_>) -> bool {

@@ -9,6 +9,7 @@ mod language;
 mod leak;
 mod markup;
 mod options;
+mod private;
 mod refusal;
 mod repetition;
 mod script;

@@ -86,6 +86,29 @@ static PHRASE: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
+/// How messages of programs begin, and what printers fill pages with. A caption may
+/// name each of them: on a screen, on a sign, on a page.
+static REPORT: LazyLock<Regex> = LazyLock::new(|| {
+    let status = r"too\ many\ requests|bad\ request|unauthori[sz]ed|payment\ required|forbidden|not\ found|method\ not\ allowed|request\ time-?\ ?out|(?:payload|content|request\ entity)\ too\ large|unprocessable|internal\ (?:server\ )?error|bad\ gateway|service\ (?:is\ )?(?:temporarily\ )?unavailable|gateway\ time-?\ ?out";
+    let trouble = r"rate\ limit(?:ed|\ (?:exceeded|reached))?|quota\ exceeded|(?:request|connection|operation)\ (?:timed\ out|refused|reset|failed)|(?:cuda\ )?out\ of\ memory|segmentation\ fault|permission\ denied|access\ denied|invalid\ api\ key";
+    Regex::new(&format!(
+        r"(?ix)^(?:
+            (?:(?:http(?:/\d(?:\.\d)?)?|status|error|code)\W{{0,3}})*[45]\d\d\W{{1,3}}(?:{status})\b
+          | (?:{status}|{trouble})\s*(?:[.!:;,(]|$)
+          | traceback\W{{1,3}}most\ recent\ call
+          | (?-i:(?:[A-Za-z_]+\.)*[A-Z][A-Za-z]+(?:Error|Exception))\s*[:(]
+          | (?:panicked|panic|fatal(?:\ error)?)\s*(?::|\ at\ )
+          | lorem\ ipsum\b
+        )|\bdolor\ sit\ amet\b"
+    ))
+    .expect("the pattern is valid")
+});
+
+/// Whether a program speaks in place of a model.
+pub(super) fn reports(text: &str) -> bool {
+    REPORT.is_match(text.trim_start_matches(|c: char| !c.is_alphanumeric()))
+}
+
 /// Whether the whole text says nothing of a photo.
 pub(super) fn stands_in(text: &str) -> bool {
     let marks = |c: char| c.is_whitespace() || "[](){}<>\"'“”‘’`*_.!?,;:-–—…".contains(c);

@@ -5,6 +5,7 @@ use super::super::total::Total;
 use super::super::walk;
 use super::super::{Extent, SiteError};
 use super::naming::{full_name, short_name};
+use super::spellings::Spellings;
 use super::tree::{Tree, is_photo, sound};
 use crate::archive::{Listed, News, PhotoId};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -42,6 +43,7 @@ pub(super) struct Lister {
     pub(super) tree: Tree,
     /// The file that holds all texts, where it is not sidecars.
     pub(super) texts: Option<PathBuf>,
+    spellings: Spellings,
     mark: Arc<Mutex<Option<String>>>,
     total: Total,
 }
@@ -59,10 +61,11 @@ pub(super) enum Met {
 }
 
 impl Lister {
-    pub(super) fn new(tree: Tree, texts: Option<PathBuf>) -> Self {
+    pub(super) fn new(tree: Tree, texts: Option<PathBuf>, spellings: Spellings) -> Self {
         Self {
             tree,
             texts,
+            spellings,
             mark: Arc::default(),
             total: Total::default(),
         }
@@ -169,8 +172,11 @@ impl Lister {
             let own = entry.metadata().map_or(i128::MAX, |it| change(&it));
             let beside = || {
                 let name = entry.file_name().to_str().unwrap_or_default();
-                [full_name(name), short_name(name)]
-                    .iter()
+                let directory = path.parent().unwrap_or(&self.tree.path);
+                let others = self.spellings.others(directory, name);
+                let usual = [full_name(name), short_name(name)].into_iter();
+                let names = usual.chain(others.full).chain(others.short);
+                names
                     .map(|name| touched(&path.with_file_name(name)))
                     .max()
                     .unwrap_or(i128::MIN)

@@ -12,6 +12,7 @@ mod list;
 mod naming;
 mod replace;
 mod sidecar;
+mod spellings;
 mod tree;
 mod trouble;
 
@@ -25,6 +26,7 @@ use futures_util::stream::BoxStream;
 use ledger::Ledger;
 use list::Lister;
 use sidecar::Sidecars;
+use spellings::Spellings;
 use std::collections::HashSet;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -80,12 +82,14 @@ impl FolderSite {
             .part("texts", shown.as_bytes())
             .part("language", settings.language.as_str().as_bytes())
             .finish();
+        let spellings = Spellings::default();
         Ok(Self {
             inner: Arc::new(Inner {
-                lister: Lister::new(tree.clone(), texts),
+                lister: Lister::new(tree.clone(), texts, spellings.clone()),
                 sidecars: Sidecars {
                     language: settings.language.to_string(),
                     name,
+                    spellings,
                 },
                 tree,
                 ledger,

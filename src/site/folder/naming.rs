@@ -24,6 +24,16 @@ pub(super) fn short_name(photo: &str) -> String {
     format!("{}.xmp", stem.unwrap_or(photo))
 }
 
+/// Whether a file shares a sidecar `stem.xmp`.
+pub(super) fn is_sharing(name: &str, stem: &str) -> bool {
+    let rest = name.strip_prefix(stem).and_then(|it| it.strip_prefix('.'));
+    rest.is_some_and(|extension| {
+        SHARING
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    })
+}
+
 /// Another file that a sidecar `photo.xmp` may belong to.
 pub(super) fn sharing(place: &Place) -> Option<String> {
     let (stem, own) = place.name.rsplit_once('.')?;
@@ -34,14 +44,14 @@ pub(super) fn sharing(place: &Place) -> Option<String> {
     });
     let others = spellings.filter(|extension| extension != own);
     let mut names = others.map(|extension| format!("{stem}.{extension}"));
-    names.find(|name| place.has(name) && !same_file(place, name))
+    names.find(|name| place.has(name) && !same_file(place, name, &place.name))
 }
 
 /// On a file system that tells no capitals, one file answers to several names.
-fn same_file(place: &Place, name: &str) -> bool {
+pub(super) fn same_file(place: &Place, one: &str, other: &str) -> bool {
     let known = |name: &str| {
         let file = place.file(name).ok().flatten();
         file.map(|(_, metadata)| stamp(&metadata))
     };
-    known(name).is_some_and(|other| known(&place.name) == Some(other))
+    known(one).is_some_and(|stamp| known(other) == Some(stamp))
 }

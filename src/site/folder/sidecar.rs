@@ -2,8 +2,9 @@
 //! counts, and the change of a sidecar.
 
 use super::super::{ChangeSet, SiteError, TagChange};
-use super::naming::{full_name, sharing, short_name};
+use super::naming::{full_name, same_file, sharing, short_name};
 use super::replace::{self, Before, Unput};
+use super::spellings::{Others, Spellings};
 use super::tree::{Place, Tree, read};
 use crate::archive::{PhotoId, Reading, Tag};
 use crate::config::SidecarName;
@@ -18,6 +19,7 @@ pub(super) struct Sidecars {
     pub(super) language: String,
     /// How new ones are named.
     pub(super) name: SidecarName,
+    pub(super) spellings: Spellings,
 }
 
 /// How often a change is tried again when somebody else is at work on the same
@@ -62,37 +64,49 @@ impl Sidecars {
             shared: false,
             place,
         };
-        texts.sidecars.extend(self.sidecar(
-            tree,
-            &texts.place,
-            &full_name(&texts.place.name),
-            id,
-        )?);
+        let Others { full, short } = self.spellings.others(&texts.place.path, &texts.place.name);
+        let usual = full_name(&texts.place.name);
+        for name in with_others(&texts.place, usual, full) {
+            let found = self.sidecar(tree, &texts.place, &name, id)?;
+            texts.sidecars.extend(found);
+        }
         let named_for_it = !texts.sidecars.is_empty();
-        let short = short_name(&texts.place.name);
-        if !texts.place.has(&short) {
-            return Ok(texts);
-        }
-        let sharing = sharing(&texts.place);
-        if let Some(other) = &sharing {
-            texts.shared = true;
-            if named_for_it {
-                return Ok(texts);
+        let usual = short_name(&texts.place.name);
+        for name in with_others(&texts.place, usual, short) {
+            if texts.place.has(&name) {
+                self.short(tree, id, &name, named_for_it, &mut texts)?;
             }
-            let says = self.sidecar(tree, &texts.place, &short, id);
-            let silent = matches!(&says, Ok(Some(it)) if blank(it.packet.alt.as_ref()));
-            if !silent {
-                return Err(SiteError::Photo(format!(
-                    "{id}: {short} may belong to {other} as well as to {name}; rename it to \
-                     {name}.xmp, or to {other}.xmp",
-                    name = texts.place.name
-                )));
-            }
-            return Ok(texts);
         }
-        let found = self.sidecar(tree, &texts.place, &short, id)?;
-        texts.sidecars.extend(found);
         Ok(texts)
+    }
+
+    /// Reads a sidecar of the form `photo.xmp`, which another file may share.
+    fn short(
+        &self,
+        tree: &Tree,
+        id: &PhotoId,
+        short: &str,
+        named_for_it: bool,
+        texts: &mut Texts,
+    ) -> Result<(), SiteError> {
+        let Some(other) = sharing(&texts.place) else {
+            let found = self.sidecar(tree, &texts.place, short, id)?;
+            texts.sidecars.extend(found);
+            return Ok(());
+        };
+        texts.shared = true;
+        if named_for_it {
+            return Ok(());
+        }
+        let says = self.sidecar(tree, &texts.place, short, id);
+        if matches!(&says, Ok(Some(it)) if blank(it.packet.alt.as_ref())) {
+            return Ok(());
+        }
+        Err(SiteError::Photo(format!(
+            "{id}: {short} may belong to {other} as well as to {name}; rename it to {name}.xmp, \
+             or to {other}.xmp",
+            name = texts.place.name
+        )))
     }
 
     fn sidecar(
@@ -355,6 +369,14 @@ impl Texts {
             .filter(|it| xmp::legal(it.encode_utf8(&mut [0; 4])))
             .collect()
     }
+}
+
+/// A sidecar's usual name and its others; where the file system tells no capitals,
+/// they may all be one file.
+fn with_others(place: &Place, usual: String, mut others: Vec<String>) -> Vec<String> {
+    others.retain(|name| !same_file(place, name, &usual));
+    others.insert(0, usual);
+    others
 }
 
 fn blank(text: Option<&String>) -> bool {
