@@ -34,7 +34,7 @@ fn a_photo_is_read_tolerantly() {
     for item in [
         json!({"title": null}),
         json!({"alt": null}),
-        json!({"verified": 5}),
+        json!({"verified": null}),
     ] {
         let reading = read(&item).unwrap();
         assert_eq!((reading.alt, reading.tag), (None, None), "{item}");
@@ -54,17 +54,8 @@ fn a_tag_is_read_in_every_spelling() {
             vec![json!(1), json!(1.0), json!(true), json!("1")],
             Some(Tag::Person),
         ),
-        (
-            vec![
-                json!(null),
-                json!(2),
-                json!(""),
-                json!("yes"),
-                json!([0]),
-                json!({}),
-            ],
-            None,
-        ),
+        (vec![json!(2), json!("yes"), json!([0])], Some(Tag::Person)),
+        (vec![json!(null), json!(""), json!({})], None),
     ] {
         for value in values {
             let reading = read(&json!({"alt": "x", "verified": value})).unwrap();
