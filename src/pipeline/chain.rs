@@ -320,23 +320,25 @@ impl Member {
         let mut health = self.health();
         let now = Instant::now();
         let since = *health.trouble_since.get_or_insert(now);
-        let patience_ends = since + patience;
+        let left = patience.saturating_sub(now - since);
         if self.pace.paused().is_some() {
             return Trouble::Waits;
         }
-        if now >= patience_ends {
+        // Times out of a header may be beyond any clock: nothing is added to now.
+        if left.is_zero() || asked.is_some_and(|asked| asked > left) {
             return Trouble::Down;
         }
         self.pace.slow_down();
         health.rounds += 1;
+        let backoff = retry::backoff(health.rounds, FIRST_WAIT, LONGEST_WAIT, fastrand::f64());
+        let wait = match asked {
+            // Whoever says "now" again and again is not to be believed.
+            Some(asked) if asked < FIRST_WAIT && health.rounds > 1 => asked.max(backoff),
+            Some(asked) => asked,
+            None => backoff,
+        };
         // One last look at the end of our patience, not after it.
-        let wait = asked.unwrap_or_else(|| {
-            retry::backoff(health.rounds, FIRST_WAIT, LONGEST_WAIT, fastrand::f64())
-                .min(patience_ends - now)
-        });
-        if asked.is_some_and(|asked| now + asked > patience_ends) {
-            return Trouble::Down;
-        }
+        let wait = wait.min(left);
         self.pace.pause(wait, why);
         Trouble::Wait(wait)
     }
