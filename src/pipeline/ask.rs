@@ -7,7 +7,7 @@ use super::chain::{Down, Member, Trouble};
 use super::items::{Ask, CutOff};
 use super::shared::Shared;
 use crate::archive::{CallId, Context, Ending, Finish, Jpeg, PhotoId, Purpose, Reply};
-use crate::checkpoint::{CallOutcome, CheckpointError, SlotRow, Worth};
+use crate::checkpoint::{CallOutcome, CheckpointError, SlotRow};
 use crate::model;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -174,11 +174,7 @@ impl Question<'_> {
     /// before it did so itself.
     async fn book(&self, shared: &Shared, cut_off: &CutOff) -> Result<(), CheckpointError> {
         let (call, reply) = cut_off;
-        let worth = Worth {
-            usage: reply.usage,
-            cost: reply.usage.and_then(|usage| self.member.cost(usage)),
-            answered: reply.model.clone(),
-        };
+        let worth = self.member.worth(reply);
         shared.checkpoint.price_call(*call, worth).await
     }
 

@@ -286,17 +286,13 @@ impl Arrival<'_> {
                 if let Some(notice) = member.another(reply.model.as_deref()) {
                     shared.notice(notice);
                 }
-                // No request with a prompt has no tokens: a server that says so
-                // has not counted. What nobody counted is booked at the estimate.
-                let counts = |usage: &Usage| usage.input > 0 || self.tokens == 0;
-                let usage = reply.usage.filter(counts);
-                let used = usage.map(|usage| usage.input + usage.output);
+                let worth = member.worth(reply);
+                let used = worth.usage.map(|usage| usage.input + usage.output);
                 member.pace.succeeded(self.tokens, used);
-                let cost = usage.map_or(self.estimate, |used| member.cost(used));
+                // What nobody counted is booked at the estimate.
                 Worth {
-                    usage,
-                    cost,
-                    answered: reply.model.clone(),
+                    cost: worth.cost.or(self.estimate),
+                    ..worth
                 }
             }
             // No error by its status, and no text all the same: most probably

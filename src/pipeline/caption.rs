@@ -8,7 +8,7 @@ use super::prepare::hand_to_write;
 use super::shared::{Blame, Shared};
 use super::{Fatal, Outcome, Why, look};
 use crate::archive::{Assessment, CallId, Moment, PhotoId, PixelVersion, Reason, Reply, Verdict};
-use crate::checkpoint::{JudgedReply, NewDraft, Worth};
+use crate::checkpoint::{JudgedReply, NewDraft};
 use crate::config::Provider;
 use crate::quality;
 use std::sync::Arc;
@@ -24,12 +24,7 @@ pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Send
     } = prepared;
     let (images, cut_off) = match material {
         Material::Reply(member, call, reply) => {
-            let entry = shared.chain.member(member);
-            let worth = Worth {
-                usage: reply.usage,
-                cost: reply.usage.and_then(|usage| entry.cost(usage)),
-                answered: reply.model.clone(),
-            };
+            let worth = shared.chain.member(member).worth(&reply);
             // A run that was killed may have kept it without its price.
             let priced = shared.checkpoint.price_call(call, worth).await;
             if let Err(error) = priced {

@@ -2,8 +2,9 @@
 //! its health and its recipe.
 
 use super::shared::Shared;
-use crate::archive::{Ended, Ending, Fingerprint, Language, ModelName, Recipe, Usage, Usd};
-use crate::config::{ContextPolicy, ModelEntry, Settings};
+use crate::archive::{Ended, Ending, Fingerprint, Language, ModelName, Recipe, Reply, Usage, Usd};
+use crate::checkpoint::Worth;
+use crate::config::{ContextPolicy, ModelEntry, Provider, Settings};
 use crate::model::{self, Load, Model, ModelError};
 use crate::pace::{Lease, Leased, Limits, Pace};
 use crate::photo::PREPARATION;
@@ -221,6 +222,21 @@ impl Member {
     /// What a use of tokens costs; `None` where no price is known.
     pub(super) fn cost(&self, usage: Usage) -> Option<Usd> {
         self.entry.price.map(|price| price.of(usage))
+    }
+
+    /// What a reply is worth. No prompt has no tokens, and no text has: a server
+    /// that says so has not counted.
+    pub(super) fn worth(&self, reply: &Reply) -> Worth {
+        let counts = |usage: &Usage| {
+            self.entry.provider == Provider::Embedded
+                || usage.input > 0 && (usage.output > 0 || reply.text.is_empty())
+        };
+        let usage = reply.usage.filter(counts);
+        Worth {
+            usage,
+            cost: usage.and_then(|usage| self.cost(usage)),
+            answered: reply.model.clone(),
+        }
     }
 
     /// Waits until its server is not in use with another model of the chain.
