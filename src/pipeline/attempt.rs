@@ -277,7 +277,7 @@ impl Arrival<'_> {
         checkpoint
             .record_reply(self.call, raw, Moment::now())
             .await?;
-        let ending = member.model.judge(raw);
+        let ending = in_between(member, raw, member.model.judge(raw));
         let worth = match &ending {
             Ending::Done(reply) => {
                 if !reply.says_nothing() {
@@ -307,6 +307,16 @@ impl Arrival<'_> {
         let (usage, cost) = (worth.usage, worth.cost);
         checkpoint.price_call(self.call, worth).await?;
         Ok((ending, usage, cost))
+    }
+}
+
+/// A web page in place of an error comes from something between us and a model.
+/// Once that model has answered, it says nothing of key and address: something
+/// may well mind this one picture.
+fn in_between(member: &Member, raw: &RawReply, ending: Ending) -> Ending {
+    match (ending, model::page(raw)) {
+        (Ending::Settings(_), Some(told)) if member.has_answered() => Ending::Photo(told),
+        (ending, _) => ending,
     }
 }
 

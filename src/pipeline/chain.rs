@@ -318,6 +318,11 @@ impl Member {
         matches!(self.health().down, Some(Down::Broken(_)))
     }
 
+    /// Whether it gave any useful reply in this run.
+    pub(super) fn has_answered(&self) -> bool {
+        self.health().last_good.is_some()
+    }
+
     /// Whether it gave a useful reply to a call that was sent after this moment.
     /// A reply that only arrived after it says nothing: the model may have broken
     /// in between.
