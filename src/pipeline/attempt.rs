@@ -260,7 +260,8 @@ impl Arrival<'_> {
             took,
             usage,
             cost,
-            free: member.entry.costs_nothing(),
+            // What would have a price and has none was refused.
+            free: member.entry.costs_nothing() || cost.is_none() && self.estimate.is_some(),
             problem,
         });
         Ok(ending)
