@@ -95,8 +95,18 @@ fn nobody_left(shared: &Shared) {
         });
     shared.stop.fatal(Fatal {
         message: format!("{name} fails on everything, the built-in test image included: {why}"),
-        hint: Some("check the entry in models.yaml: can this model see images?".into()),
+        hint: Some(advice(why).into()),
     });
+}
+
+/// What to look at when a model fails on everything, as far as its words tell.
+fn advice(why: &str) -> &'static str {
+    const PICTURE: [&str; 4] = ["image", "picture", "vision", "without any text"];
+    if PICTURE.iter().any(|word| why.contains(word)) {
+        "check the entry in models.yaml: can this model see images?"
+    } else {
+        "check the entry in models.yaml; `altfill models --check` tries it"
+    }
 }
 
 /// A text that arrived.
