@@ -135,9 +135,9 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Whether the model says that it is done, and wrote no word.
+    /// Whether the model wrote no word, because it was done or out of tokens.
     pub fn says_nothing(&self) -> bool {
-        self.finish == Finish::Stop && !self.text.chars().any(char::is_alphanumeric)
+        self.finish != Finish::Refused && !self.text.chars().any(char::is_alphanumeric)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Anthropic's messages.
 
 use super::chat::{address, base64};
-use super::ending::{Who, count, json as parse, text};
+use super::ending::{Who, json as parse, text, tokens, used};
 use super::fault::Fault;
 use super::http::{Endpoint, KeyStyle};
 use super::tokens::Estimator;
@@ -150,19 +150,14 @@ fn judge(who: &Who, reply: &RawReply) -> Ending {
 
 /// What was read from and written to the cache is input too.
 fn usage(body: &Value) -> Option<Usage> {
-    let of = |name: &str| count(body, &format!("/usage/{name}"));
-    let (input, output) = (of("input_tokens"), of("output_tokens"));
-    if input.is_none() && output.is_none() {
-        return None;
-    }
-    let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"]
-        .into_iter()
-        .filter_map(of)
-        .sum::<u64>();
-    Some(Usage {
-        input: input.unwrap_or(0) + cached,
-        output: output.unwrap_or(0),
-    })
+    let input = [
+        "/usage/input_tokens",
+        "/usage/cache_creation_input_tokens",
+        "/usage/cache_read_input_tokens",
+    ];
+    let counted = tokens(body, &input[..1]);
+    let output = tokens(body, &["/usage/output_tokens"]);
+    used(counted.and(tokens(body, &input)), output)
 }
 
 fn refused(who: &Who, status: u16, fault: &Fault, reply: &RawReply) -> Ending {

@@ -110,14 +110,21 @@ fn judged(entry: &ModelEntry, reply: &Reply) -> Result<String, String> {
     }
     let name = &entry.name;
     Err(match reply.finish {
-        Finish::Length => format!(
-            "it used all of its {} tokens and said nothing; raise `max_tokens` in `settings` of \
-             `{name}`, or switch its thinking off",
-            output_cap(entry)
-        ),
+        Finish::Length => out_of_tokens(entry, None),
         Finish::Refused => "it refused to describe a drawn house on a meadow".to_owned(),
         Finish::Stop => format!("its answer is empty; is `model` of `{name}` a vision model?"),
     })
+}
+
+/// What is said of a reply that ended at its cap before the first word.
+/// `cap` is that of the call, where it is another than the entry's.
+pub fn out_of_tokens(entry: &ModelEntry, cap: Option<u32>) -> String {
+    let cap = cap.unwrap_or_else(|| output_cap(entry));
+    format!(
+        "it used all of its {cap} tokens and said nothing; raise `max_tokens` in `settings` of \
+         `{}`, or switch its thinking off",
+        entry.name
+    )
 }
 
 /// Things that the test picture shows, a red house on a meadow under the sun,

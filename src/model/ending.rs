@@ -13,7 +13,7 @@
 
 use super::fault::{Fault, is_page};
 use super::wait;
-use crate::archive::{Ending, RawReply};
+use crate::archive::{Ending, RawReply, Usage};
 use crate::config::{ModelEntry, Provider};
 use serde_json::Value;
 
@@ -219,9 +219,28 @@ pub(super) fn json(body: &str) -> Option<Value> {
     }
 }
 
-/// A count of tokens somewhere in a reply.
-pub(super) fn count(value: &Value, pointer: &str) -> Option<u64> {
-    value.pointer(pointer).and_then(Value::as_u64)
+/// More tokens than one picture and its text can have: who names more has not
+/// counted.
+const MOST_TOKENS: u64 = 100_000_000;
+
+/// Tokens that a reply counts, in one or several fields. `None` where all of
+/// them are missing, or one of them can't be a count.
+pub(super) fn tokens(value: &Value, pointers: &[&str]) -> Option<u64> {
+    let fields = pointers.iter().filter_map(|pointer| value.pointer(pointer));
+    let mut sum = None;
+    for field in fields.filter(|field| !field.is_null()) {
+        let count = field.as_u64().filter(|count| *count <= MOST_TOKENS)?;
+        sum = Some(count + sum.unwrap_or(0));
+    }
+    sum.filter(|sum| *sum <= MOST_TOKENS)
+}
+
+/// What a reply says that it used. Who counts one half only has not counted.
+pub(super) fn used(input: Option<u64>, output: Option<u64>) -> Option<Usage> {
+    Some(Usage {
+        input: input?,
+        output: output?,
+    })
 }
 
 /// A text somewhere in a reply, unless it is empty.
@@ -361,6 +380,29 @@ mod tests {
             let ending = who.by_status(status, &Fault::read("{}"), &reply);
             assert_eq!(class(&ending), expected, "{status} {headers:?}");
         }
+    }
+
+    #[test]
+    fn only_counts_that_can_be_true_count() {
+        for (fields, expected) in [
+            (json!({"a": 3, "b": 4}), Some(7)),
+            (json!({"a": 3, "b": null}), Some(3)),
+            (json!({"b": 4}), Some(4)),
+            (json!({"a": 100_000_000}), Some(100_000_000)),
+            (json!({"a": 0}), Some(0)),
+            (json!({}), None),
+            (json!({"a": null}), None),
+            (json!({"a": 100_000_001}), None),
+            (json!({"a": 60_000_000, "b": 60_000_000}), None),
+            (json!({"a": u64::MAX, "b": u64::MAX}), None),
+            (json!({"a": 9.3e18}), None),
+            (json!({"a": 3, "b": "4"}), None),
+            (json!({"a": -3}), None),
+        ] {
+            assert_eq!(tokens(&fields, &["/a", "/b"]), expected, "{fields}");
+        }
+        assert_eq!(used(Some(1), None), None);
+        assert_eq!(used(None, Some(1)), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! services say it: an object, a string, a list of details, flat fields, a web
 //! page, plain text, or nothing.
 
+use crate::archive::RawReply;
 use serde_json::Value;
 
 /// How much of a service's own words goes into a message.
@@ -26,6 +27,8 @@ pub(super) struct Fault {
     pub(super) page: bool,
     /// Whether the body was JSON with an error in a known shape.
     pub(super) structured: bool,
+    /// Whether it stands in a reply that claims success.
+    pub(super) within: bool,
 }
 
 impl Fault {
@@ -57,10 +60,19 @@ impl Fault {
         let says_error = ["object", "type"]
             .iter()
             .any(|key| value.get(key).and_then(Value::as_str) == Some("error"));
-        match value.get("error") {
-            None | Some(Value::Null | Value::Bool(false)) if !says_error => None,
-            _ => Self::described(value),
+        let alone = value.as_object().is_some_and(|fields| fields.len() == 1);
+        let none = match value.get("error") {
+            None | Some(Value::Null | Value::Bool(false)) => true,
+            // Beside a text an empty error is none; alone it is all there is.
+            Some(error) => !alone && is_empty(error),
+        };
+        if none && !says_error {
+            return None;
         }
+        Self::described(value).map(|fault| Self {
+            within: true,
+            ..fault
+        })
     }
 
     fn described(value: &Value) -> Option<Self> {
@@ -206,7 +218,19 @@ impl Fault {
         let page = if self.page { ", a web page" } else { "" };
         let words = self.message.trim_end_matches('.');
         let colon = if words.is_empty() { "" } else { ": " };
+        if self.within && self.status.is_none() {
+            return format!("an error in place of a reply{code}{colon}{words}");
+        }
         format!("HTTP {status}{code}{page}{colon}{words}")
+    }
+}
+
+fn is_empty(error: &Value) -> bool {
+    match error {
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
     }
 }
 
@@ -219,6 +243,12 @@ fn http_status(value: &Value) -> Option<u16> {
     u16::try_from(number)
         .ok()
         .filter(|status| (400..600).contains(status))
+}
+
+/// What a reply says whose body is a web page, and no error of an API.
+pub fn page(reply: &RawReply) -> Option<String> {
+    let fault = Fault::read(&reply.body);
+    fault.page.then(|| fault.tell(reply.status))
 }
 
 /// Whether a body is HTML (or XML), whatever its content type claims.
@@ -379,6 +409,22 @@ mod tests {
         }
         let value = serde_json::json!({"error": {"code": 502, "message": "m"}});
         assert_eq!(Fault::inside(&value).unwrap().status, Some(502));
+    }
+
+    #[test]
+    fn an_empty_error_is_none_and_one_under_a_success_is_told_without_a_status() {
+        for error in [
+            serde_json::json!(""),
+            serde_json::json!({}),
+            serde_json::json!([]),
+            serde_json::json!(null),
+            serde_json::json!(false),
+        ] {
+            let value = serde_json::json!({"error": error, "choices": [{}]});
+            assert_eq!(Fault::inside(&value), None, "{value}");
+        }
+        let fault = Fault::inside(&serde_json::json!({"error": {"message": "odd"}})).unwrap();
+        assert_eq!(fault.tell(500), "an error in place of a reply: odd");
     }
 
     #[test]

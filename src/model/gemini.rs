@@ -1,7 +1,7 @@
 //! Google's `generateContent`.
 
 use super::chat::{address, base64};
-use super::ending::{Who, count, json as parse, text};
+use super::ending::{Who, json as parse, text, tokens, used};
 use super::fault::Fault;
 use super::http::{Endpoint, KeyStyle};
 use super::tokens::Estimator;
@@ -184,9 +184,9 @@ fn judge(who: &Who, reply: &RawReply) -> Ending {
     }
     let done = |text: String, finish| {
         Ending::Done(Reply {
+            usage: usage(&body, !text.is_empty()),
             text,
             finish,
-            usage: usage(&body),
             model: self::text(&body, "/modelVersion").map(str::to_owned),
         })
     };
@@ -222,11 +222,16 @@ fn words(candidate: &Value) -> String {
         .collect()
 }
 
-fn usage(body: &Value) -> Option<Usage> {
-    let of = |name: &str| count(body, &format!("/usageMetadata/{name}"));
-    let input = of("promptTokenCount")?;
-    let output = of("candidatesTokenCount").unwrap_or(0) + of("thoughtsTokenCount").unwrap_or(0);
-    Some(Usage { input, output })
+/// What it thought is paid for like what it said.
+fn usage(body: &Value, spoke: bool) -> Option<Usage> {
+    let said = "/usageMetadata/candidatesTokenCount";
+    let thought = "/usageMetadata/thoughtsTokenCount";
+    let input = tokens(body, &["/usageMetadata/promptTokenCount"]);
+    let output = tokens(body, &[said, thought]);
+    // A prompt that is blocked has no output, and what has none is left out here.
+    let blocked = body.pointer("/candidates/0").is_none();
+    let counted = !spoke || tokens(body, &[said]).is_some();
+    used(input, output.filter(|_| counted).or(blocked.then_some(0)))
 }
 
 fn refused(who: &Who, status: u16, fault: &Fault, reply: &RawReply) -> Ending {

@@ -33,7 +33,8 @@ mod vision;
 mod wait;
 
 pub use allowance::{allowances, hold};
-pub use checkup::{Checkup, checkup};
+pub use checkup::{Checkup, checkup, out_of_tokens};
+pub use fault::page;
 pub use glance::{Glance, glance};
 pub use identity::is_another_model;
 pub use load::{Load, load};

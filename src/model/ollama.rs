@@ -11,7 +11,7 @@
 //! see, and some that can't would make a caption up.
 
 use super::chat::{address, base64};
-use super::ending::{Who, count, text};
+use super::ending::{Who, text, tokens, used};
 use super::fault::Fault;
 use super::http::{Endpoint, KeyStyle};
 use super::tokens::{Estimator, text_tokens};
@@ -278,8 +278,8 @@ fn judge(who: &Who, reply: &RawReply) -> Ending {
         _ => Finish::Stop,
     };
     let (input, output) = (
-        count(last, "/prompt_eval_count"),
-        count(last, "/eval_count"),
+        tokens(last, &["/prompt_eval_count"]),
+        tokens(last, &["/eval_count"]),
     );
     // What the model thought is in another field and stays there.
     let words = replies
@@ -288,10 +288,7 @@ fn judge(who: &Who, reply: &RawReply) -> Ending {
     Ending::Done(Reply {
         text: words.collect(),
         finish,
-        usage: (input.is_some() || output.is_some()).then(|| Usage {
-            input: input.unwrap_or(0),
-            output: output.unwrap_or(0),
-        }),
+        usage: used(input, output),
         model: text(last, "/model").map(str::to_owned),
     })
 }

@@ -6,7 +6,7 @@
 //! [max_tokens]` (or the other) swaps the two, and naming both sends no cap.
 
 use super::chat::{address, data_url};
-use super::ending::{Who, count, json as parse, text};
+use super::ending::{Who, json as parse, text, tokens, used};
 use super::fault::Fault;
 use super::http::{Endpoint, KeyStyle};
 use super::tokens::Estimator;
@@ -320,12 +320,10 @@ fn content(choice: &Value) -> String {
 }
 
 fn usage(body: &Value) -> Option<Usage> {
-    let input = count(body, "/usage/prompt_tokens").or(count(body, "/usage/input_tokens"));
-    let output = count(body, "/usage/completion_tokens").or(count(body, "/usage/output_tokens"));
-    (input.is_some() || output.is_some()).then(|| Usage {
-        input: input.unwrap_or(0),
-        output: output.unwrap_or(0),
-    })
+    let of = |name| tokens(body, &[name]);
+    let input = of("/usage/prompt_tokens").or(of("/usage/input_tokens"));
+    let output = of("/usage/completion_tokens").or(of("/usage/output_tokens"));
+    used(input, output)
 }
 
 /// The model that answered, and who ran it where a relay says so.

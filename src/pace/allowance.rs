@@ -230,7 +230,7 @@ impl Allowances {
             });
             let uncounted: f64 = uncounted.map(|other| other.need.of(measure)).sum();
             let reset = said.reset.unwrap_or(USUAL_WINDOW);
-            state.windows[index] = (reset <= LONGEST_WINDOW).then_some(Window {
+            state.windows[index] = (reset <= LONGEST_WINDOW).then(|| Window {
                 left: said.left - uncounted,
                 limit: said.limit,
                 until: now + reset,

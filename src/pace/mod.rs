@@ -166,7 +166,13 @@ impl Pace {
             rate.take(1, |wait| tell(wait, &why())).await;
         }
         if let (Some(rate), Some(limit)) = (&self.tokens, tokens_per_minute) {
-            let why = || format!("{limit} tokens a minute");
+            let why = || {
+                if tokens > u64::from(limit) {
+                    format!("{limit} tokens a minute, and one request may need {tokens}")
+                } else {
+                    format!("{limit} tokens a minute")
+                }
+            };
             rate.take(tokens, |wait| tell(wait, &why())).await;
         }
     }

@@ -7,7 +7,7 @@ use super::chain::{Down, Member, Trouble};
 use super::items::{Ask, CutOff};
 use super::shared::Shared;
 use crate::archive::{CallId, Context, Ending, Finish, Jpeg, PhotoId, Purpose, Reply};
-use crate::checkpoint::{CallOutcome, CheckpointError, SlotRow, Worth};
+use crate::checkpoint::{CallOutcome, CheckpointError, SlotRow};
 use crate::model;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,8 +20,11 @@ const OUTAGES_OF_ONE_PHOTO: u32 = 3;
 /// photo is to blame.
 const STRIKES: u32 = 3;
 
-/// What is said of a reply without a word.
+/// What is said of a model that was done before its first word.
 const SILENT: &str = "it answered without any text";
+
+/// Why a photo is not asked about with a larger cap.
+const TOO_DEAR: &str = "more room for its text costs more than is left to spend";
 
 /// What came of asking one model about one photo.
 pub(super) enum Answer {
@@ -73,24 +76,41 @@ impl Question<'_> {
     /// Asks until there is an answer. A reply that ended at its cap is asked for
     /// once more with a larger one; where that can't be done, it is the answer.
     pub(super) async fn answer(&self, shared: &Shared) -> Result<Answer, CheckpointError> {
-        let (call, reply) = match self.cut_off {
+        let first = match self.cut_off {
             Some(earlier) => {
                 self.book(shared, earlier).await?;
                 earlier.clone()
             }
             None => match self.ask_for(shared, None).await? {
-                Answer::Reply(call, reply) if reply.finish == Finish::Length => (call, reply),
+                Answer::Reply(call, reply) => (call, reply),
                 other => return Ok(other),
             },
         };
-        let Some(cap) = model::raised_cap(&self.member.entry) else {
-            return Ok(Answer::Reply(call, reply));
+        let (last, cap) = match self.longer(shared, &first.1).await? {
+            None | Some((Answer::Photo(_), _)) => (first, None),
+            Some((Answer::Reply(call, reply), cap)) => ((call, reply), Some(cap)),
+            Some((other, _)) => return Ok(other),
+        };
+        let (call, reply) = last;
+        if reply.says_nothing() {
+            return self.silence(shared, call, reply, cap).await;
+        }
+        Ok(Answer::Reply(call, reply))
+    }
+
+    /// What comes of asking with a larger cap, and the cap, where a reply and the
+    /// settings leave room for that.
+    async fn longer(
+        &self,
+        shared: &Shared,
+        reply: &Reply,
+    ) -> Result<Option<(Answer, u32)>, CheckpointError> {
+        let cap = model::raised_cap(&self.member.entry);
+        let Some(cap) = cap.filter(|_| reply.finish == Finish::Length) else {
+            return Ok(None);
         };
         self.member.tell_of_cap(shared, cap);
-        Ok(match self.ask_for(shared, Some(cap)).await? {
-            Answer::Photo(_) => Answer::Reply(call, reply),
-            other => other,
-        })
+        Ok(Some((self.ask_for(shared, Some(cap)).await?, cap)))
     }
 
     /// Asks with the usual or a larger cap until there is an answer. Every
@@ -104,6 +124,7 @@ impl Question<'_> {
             photo: Some((self.slot, self.photo)),
             key: Some(&self.ask.key),
         };
+        let patience = shared.plan.run.outage_patience;
         let mut seen = Seen::default();
         loop {
             if shared.stop.asked() {
@@ -115,28 +136,37 @@ impl Question<'_> {
             let attempt = match attempt(shared, self.member, &conversation, subject).await? {
                 Tried::Called(attempt) => attempt,
                 Tried::NotMade => continue,
+                Tried::TooDear => return Ok(Answer::Photo(TOO_DEAR.to_owned())),
                 Tried::Unready(ending) => match unready(shared, self.member, ending) {
                     Verdictless::Again => continue,
                     Verdictless::End(answer) => return Ok(answer),
                 },
             };
             let next = match attempt.ending.clone() {
-                Ending::Done(reply) if reply.says_nothing() => {
-                    return self.silence(shared, attempt.call, reply).await;
-                }
                 Ending::Done(reply) => return Ok(Answer::Reply(attempt.call, reply)),
                 // Nobody will ask again, so there is nothing to wait for.
                 Ending::RetryAfter(..) | Ending::Outage(_) if shared.stop.asked() => {
                     return Ok(Answer::Stopped);
                 }
                 // It did answer this photo just now: what it minds is the cap.
-                Ending::Photo(why) | Ending::Settings(why) if cap.is_some() => {
+                Ending::Photo(why) | Ending::Settings(why) | Ending::Quota(why)
+                    if cap.is_some() =>
+                {
                     return Ok(Answer::Photo(why));
                 }
-                Ending::Photo(why) => self.blame(shared, why).await?,
+                Ending::RetryAfter(wait, why)
+                    if cap.is_some() && (seen.outages > 0 || wait > Some(patience)) =>
+                {
+                    return Ok(Answer::Photo(why));
+                }
+                Ending::Photo(why) => self.blame(shared, why, None).await?,
+                Ending::RetryAfter(wait, why) => {
+                    self.outage(shared, (wait, why), &attempt, &mut seen)
+                        .await?
+                }
                 Ending::Outage(why) => {
-                    seen.outages += 1;
-                    self.outage(shared, why, &attempt, &mut seen).await?
+                    self.outage(shared, (None, why), &attempt, &mut seen)
+                        .await?
                 }
                 ending => everybodys(shared, self.member, ending),
             };
@@ -154,9 +184,11 @@ impl Question<'_> {
         shared: &Shared,
         call: CallId,
         reply: Reply,
+        cap: Option<u32>,
     ) -> Result<Answer, CheckpointError> {
+        let why = silent(self.member, &reply, cap);
         while !shared.stop.asked() {
-            match self.blame(shared, SILENT.to_owned()).await? {
+            match self.blame(shared, why.clone(), cap).await? {
                 Verdictless::Again => {}
                 Verdictless::End(_) => break,
             }
@@ -164,8 +196,7 @@ impl Question<'_> {
         if !self.member.is_broken() {
             return Ok(Answer::Reply(call, reply));
         }
-        let error = SILENT.to_owned();
-        let outcome = CallOutcome::Failed { error };
+        let outcome = CallOutcome::Failed { error: why };
         shared.checkpoint.close_call(call, outcome).await?;
         Ok(Answer::Next)
     }
@@ -174,48 +205,57 @@ impl Question<'_> {
     /// before it did so itself.
     async fn book(&self, shared: &Shared, cut_off: &CutOff) -> Result<(), CheckpointError> {
         let (call, reply) = cut_off;
-        let worth = Worth {
-            usage: reply.usage,
-            cost: reply.usage.and_then(|usage| self.member.cost(usage)),
-            answered: reply.model.clone(),
-        };
+        let worth = self.member.worth(reply);
         shared.checkpoint.price_call(*call, worth).await
     }
 
-    /// What an outage means for this photo.
+    /// What an outage or a refusal for now means for this photo. Before the model
+    /// is given up for it, the test image has to show that it is not this photo.
     async fn outage(
         &self,
         shared: &Shared,
-        why: String,
+        (wait, why): (Option<Duration>, String),
         attempt: &Attempt,
         seen: &mut Seen,
     ) -> Result<Verdictless, CheckpointError> {
+        seen.outages += 1;
         let suspicious = self.suspicious(attempt, seen.outages);
         let more = seen.strikes + 1 < STRIKES;
-        Ok(match (suspicious, more) {
-            (Suspicious::No, _) => trouble(shared, self.member, None, &why),
-            // Others fared well meanwhile, so there is nothing to wait for.
-            (Suspicious::Others, true) => {
+        match suspicious {
+            Suspicious::Others if more => {
+                // Others fared well meanwhile, so there is nothing to wait for.
+                seen.strikes += 1;
+                return Ok(Verdictless::Again);
+            }
+            Suspicious::No => {
+                let patience = shared.plan.run.outage_patience;
+                let last_look = attempt.reached && wait.is_none();
+                match self.member.trouble(wait, &why, patience) {
+                    Trouble::Down if last_look => {}
+                    trouble => return Ok(troubled(shared, self.member, trouble, &why)),
+                }
+            }
+            Suspicious::Others | Suspicious::Again => {}
+        }
+        Ok(match self.blame(shared, why, None).await? {
+            Verdictless::End(Answer::Photo(_)) if more => {
                 seen.strikes += 1;
                 Verdictless::Again
             }
-            (_, more) => match self.blame(shared, why).await? {
-                Verdictless::End(Answer::Photo(_)) if more => {
-                    seen.strikes += 1;
-                    Verdictless::Again
-                }
-                next => next,
-            },
+            next => next,
         })
     }
 
     /// An outage may be the photo's doing: a server that crashes on one image
-    /// says the same as one that is down. Only an outage that the model itself
-    /// answered counts; a request that found no connection says nothing.
+    /// says the same as one that is down, and a picture of too many tokens is
+    /// refused like one too many. Only what the model itself answered counts; a
+    /// request that found no connection says nothing, and neither does a refusal
+    /// while everybody is refused.
     fn suspicious(&self, attempt: &Attempt, outages: u32) -> Suspicious {
-        if !attempt.reached {
+        let refused = matches!(attempt.ending, Ending::RetryAfter(..));
+        if !attempt.reached || refused && self.member.pace.paused().is_some() {
             Suspicious::No
-        } else if self.member.good_since(attempt.sent) {
+        } else if !refused && self.member.good_since(attempt.sent) {
             Suspicious::Others
         } else if outages >= OUTAGES_OF_ONE_PHOTO {
             Suspicious::Again
@@ -229,7 +269,14 @@ impl Question<'_> {
     /// well: by another reply, or by describing the built-in test image. Replies
     /// that were under way meanwhile prove nothing: the model may have broken
     /// between two requests that were sent at the same time.
-    async fn blame(&self, shared: &Shared, why: String) -> Result<Verdictless, CheckpointError> {
+    ///
+    /// `cap` is a larger one for the test image as well.
+    async fn blame(
+        &self,
+        shared: &Shared,
+        why: String,
+        cap: Option<u32>,
+    ) -> Result<Verdictless, CheckpointError> {
         let member = self.member;
         let failed = Instant::now();
         // One test at a time: its result serves everybody who waits for it.
@@ -242,7 +289,8 @@ impl Question<'_> {
         }
         let context = Context::default();
         let prompt = model::prompt(&member.entry, &context, &shared.plan.language);
-        let test = model::conversation(&prompt, crate::photo::test_image());
+        let mut test = model::conversation(&prompt, crate::photo::test_image());
+        test.cap = cap;
         let subject = Subject {
             purpose: Purpose::Probe,
             photo: None,
@@ -250,11 +298,13 @@ impl Question<'_> {
         };
         let ending = match attempt(shared, member, &test, subject).await? {
             Tried::Called(attempt) => attempt.ending,
-            Tried::NotMade => return Ok(Verdictless::Again),
+            Tried::NotMade | Tried::TooDear => return Ok(Verdictless::Again),
             Tried::Unready(ending) => return Ok(unready(shared, member, ending)),
         };
         let ending = match ending {
-            Ending::Done(reply) if reply.says_nothing() => Ending::Photo(SILENT.to_owned()),
+            Ending::Done(reply) if reply.says_nothing() => {
+                Ending::Photo(silent(member, &reply, cap))
+            }
             ending => ending,
         };
         Ok(match ending {
@@ -270,6 +320,14 @@ impl Question<'_> {
             }
             ending => everybodys(shared, member, ending),
         })
+    }
+}
+
+/// What is said of a reply without a word.
+fn silent(member: &Member, reply: &Reply, cap: Option<u32>) -> String {
+    match reply.finish {
+        Finish::Length => model::out_of_tokens(&member.entry, cap),
+        Finish::Stop | Finish::Refused => SILENT.to_owned(),
     }
 }
 
@@ -297,7 +355,11 @@ fn everybodys(shared: &Shared, member: &Member, ending: Ending) -> Verdictless {
 /// A model is down or limits us: everybody waits at its gate, or gives it up.
 fn trouble(shared: &Shared, member: &Member, asked: Option<Duration>, why: &str) -> Verdictless {
     let patience = shared.plan.run.outage_patience;
-    match member.trouble(asked, why, patience) {
+    troubled(shared, member, member.trouble(asked, why, patience), why)
+}
+
+fn troubled(shared: &Shared, member: &Member, trouble: Trouble, why: &str) -> Verdictless {
+    match trouble {
         Trouble::Wait(wait) => {
             let (whom, why) = (member.entry.name.to_string(), why.to_owned());
             shared.emit(&Event::Waiting { whom, wait, why });

@@ -38,6 +38,8 @@ pub(super) enum Tried {
     Unready(Ending),
     /// It was not made: the run stops, or the model was given up in the meantime.
     NotMade,
+    /// It was not made, and need not be: it costs more than may be spent.
+    TooDear,
 }
 
 /// A call that was made.
@@ -65,31 +67,14 @@ pub(super) async fn attempt(
 ) -> Result<Tried, CheckpointError> {
     let expected = member.model.estimate(conversation);
     let estimate = member.cost(expected);
-    let Some(reserved) = reserve(shared, estimate.unwrap_or_default()).await else {
-        return Ok(Tried::NotMade);
-    };
     let need = Need {
         input: expected.input,
         output: expected.output,
     };
-    let entered = tokio::select! {
-        biased;
-        () = shared.stop.soft().cancelled() => Err(None),
-        () = member.given_up() => Err(None),
-        entered = enter(shared, member, need) => entered.map_err(Some),
-    };
-    let entered = match entered {
-        Ok(entered) => entered,
-        Err(ending) => {
-            settle_budget(shared, reserved, Usd::default());
-            return Ok(match ending {
-                Some(ending) => {
-                    declare(shared, member, &ending);
-                    Tried::Unready(ending)
-                }
-                None => Tried::NotMade,
-            });
-        }
+    let paid = estimate.unwrap_or_default();
+    let (reserved, entered) = match admit(shared, member, need, paid, subject.purpose).await {
+        Ok(admitted) => admitted,
+        Err(tried) => return Ok(tried),
     };
     let call = NewCall {
         slot: subject.photo.map(|(slot, _)| slot),
@@ -127,8 +112,9 @@ pub(super) async fn attempt(
     if let Ending::RetryAfter(Some(wait), _) = &ending {
         entered.turn.refused(*wait);
     }
-    // A model that does not take a larger cap is a good model all the same.
-    if subject.purpose != Purpose::Longer || !matches!(ending, Ending::Settings(_)) {
+    // A model that does not take a larger cap, or has no money left for one, may
+    // well do other photos: if not, their calls will tell.
+    if subject.purpose != Purpose::Longer {
         declare(shared, member, &ending);
     }
     // Only now may the next call go: a bad key or an empty balance is known.
@@ -139,6 +125,38 @@ pub(super) async fn attempt(
         reached,
         ending,
     }))
+}
+
+/// Reserves money and waits for everything that a call needs. What others cost
+/// in the meantime may have used up the money, so that is looked at once more.
+async fn admit<'a>(
+    shared: &'a Shared,
+    member: &'a Member,
+    need: Need,
+    estimate: Usd,
+    purpose: Purpose,
+) -> Result<(Reservation, Entered<'a>), Tried> {
+    loop {
+        let reserved = reserve(shared, estimate, purpose).await?;
+        let entered = tokio::select! {
+            biased;
+            () = shared.stop.soft().cancelled() => Err(Tried::NotMade),
+            () = member.given_up() => Err(Tried::NotMade),
+            entered = enter(shared, member, need) => entered.map_err(Tried::Unready),
+        };
+        let free = estimate.0 <= 0.0;
+        let entered = match entered {
+            Ok(entered) if free || shared.budget().holds() => return Ok((reserved, entered)),
+            other => other.map(drop),
+        };
+        settle_budget(shared, reserved, Usd::default());
+        if let Err(tried) = entered {
+            if let Tried::Unready(ending) = &tried {
+                declare(shared, member, ending);
+            }
+            return Err(tried);
+        }
+    }
 }
 
 /// Waits for the model's limits, for its server to be free for it, and until it
@@ -260,7 +278,8 @@ impl Arrival<'_> {
             took,
             usage,
             cost,
-            free: member.entry.costs_nothing(),
+            // What would have a price and has none was refused.
+            free: member.entry.costs_nothing() || cost.is_none() && self.estimate.is_some(),
             problem,
         });
         Ok(ending)
@@ -277,7 +296,7 @@ impl Arrival<'_> {
         checkpoint
             .record_reply(self.call, raw, Moment::now())
             .await?;
-        let ending = member.model.judge(raw);
+        let ending = in_between(member, raw, member.model.judge(raw));
         let worth = match &ending {
             Ending::Done(reply) => {
                 if !reply.says_nothing() {
@@ -286,17 +305,13 @@ impl Arrival<'_> {
                 if let Some(notice) = member.another(reply.model.as_deref()) {
                     shared.notice(notice);
                 }
-                // No request with a prompt has no tokens: a server that says so
-                // has not counted. What nobody counted is booked at the estimate.
-                let counts = |usage: &Usage| usage.input > 0 || self.tokens == 0;
-                let usage = reply.usage.filter(counts);
-                let used = usage.map(|usage| usage.input + usage.output);
+                let worth = member.worth(reply);
+                let used = worth.usage.map(|usage| usage.input + usage.output);
                 member.pace.succeeded(self.tokens, used);
-                let cost = usage.map_or(self.estimate, |used| member.cost(used));
+                // What nobody counted is booked at the estimate.
                 Worth {
-                    usage,
-                    cost,
-                    answered: reply.model.clone(),
+                    cost: worth.cost.or(self.estimate),
+                    ..worth
                 }
             }
             // No error by its status, and no text all the same: most probably
@@ -311,6 +326,16 @@ impl Arrival<'_> {
         let (usage, cost) = (worth.usage, worth.cost);
         checkpoint.price_call(self.call, worth).await?;
         Ok((ending, usage, cost))
+    }
+}
+
+/// A web page in place of an error comes from something between us and a model.
+/// Once that model has answered, it says nothing of key and address: something
+/// may well mind this one picture.
+fn in_between(member: &Member, raw: &RawReply, ending: Ending) -> Ending {
+    match (ending, model::page(raw)) {
+        (Ending::Settings(_), Some(told)) if member.has_answered() => Ending::Photo(told),
+        (ending, _) => ending,
     }
 }
 
@@ -330,23 +355,25 @@ fn name(ending: &Ending) -> &'static str {
     }
 }
 
-/// Waits until an estimate fits into the budget; `None` if it never will.
-async fn reserve(shared: &Shared, estimate: Usd) -> Option<Reservation> {
+/// Waits until an estimate fits into the budget. One that never will ends the
+/// run, unless it is for more room only: other photos may cost less.
+async fn reserve(shared: &Shared, estimate: Usd, purpose: Purpose) -> Result<Reservation, Tried> {
     loop {
         let changed = shared.budget_changed.notified();
         let today = UtcDay::of(Moment::now());
         let granted = shared.budget().reserve(estimate, today);
         match granted {
-            Reserve::Granted(reservation) => return Some(reservation),
+            Reserve::Granted(reservation) => return Ok(reservation),
+            Reserve::Exhausted(_) if purpose == Purpose::Longer => return Err(Tried::TooDear),
             Reserve::Exhausted(ceiling) => {
                 exhausted(shared, ceiling, estimate);
-                return None;
+                return Err(Tried::NotMade);
             }
             Reserve::Wait => {}
         }
         tokio::select! {
             () = changed => {}
-            () = shared.stop.soft().cancelled() => return None,
+            () = shared.stop.soft().cancelled() => return Err(Tried::NotMade),
         }
     }
 }

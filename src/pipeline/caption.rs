@@ -8,7 +8,7 @@ use super::prepare::hand_to_write;
 use super::shared::{Blame, Shared};
 use super::{Fatal, Outcome, Why, look};
 use crate::archive::{Assessment, CallId, Moment, PhotoId, PixelVersion, Reason, Reply, Verdict};
-use crate::checkpoint::{JudgedReply, NewDraft, Worth};
+use crate::checkpoint::{JudgedReply, NewDraft};
 use crate::config::Provider;
 use crate::quality;
 use std::sync::Arc;
@@ -24,12 +24,7 @@ pub(super) async fn caption(shared: Arc<Shared>, prepared: Prepared, write: Send
     } = prepared;
     let (images, cut_off) = match material {
         Material::Reply(member, call, reply) => {
-            let entry = shared.chain.member(member);
-            let worth = Worth {
-                usage: reply.usage,
-                cost: reply.usage.and_then(|usage| entry.cost(usage)),
-                answered: reply.model.clone(),
-            };
+            let worth = shared.chain.member(member).worth(&reply);
             // A run that was killed may have kept it without its price.
             let priced = shared.checkpoint.price_call(call, worth).await;
             if let Err(error) = priced {
@@ -100,8 +95,18 @@ fn nobody_left(shared: &Shared) {
         });
     shared.stop.fatal(Fatal {
         message: format!("{name} fails on everything, the built-in test image included: {why}"),
-        hint: Some("check the entry in models.yaml: can this model see images?".into()),
+        hint: Some(advice(why).into()),
     });
+}
+
+/// What to look at when a model fails on everything, as far as its words tell.
+fn advice(why: &str) -> &'static str {
+    const PICTURE: [&str; 4] = ["image", "picture", "vision", "without any text"];
+    if PICTURE.iter().any(|word| why.contains(word)) {
+        "check the entry in models.yaml: can this model see images?"
+    } else {
+        "check the entry in models.yaml; `altfill models --check` tries it"
+    }
 }
 
 /// A text that arrived.

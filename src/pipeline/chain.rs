@@ -2,8 +2,9 @@
 //! its health and its recipe.
 
 use super::shared::Shared;
-use crate::archive::{Ended, Ending, Fingerprint, Language, ModelName, Recipe, Usage, Usd};
-use crate::config::{ContextPolicy, ModelEntry, Settings};
+use crate::archive::{Ended, Ending, Fingerprint, Language, ModelName, Recipe, Reply, Usage, Usd};
+use crate::checkpoint::Worth;
+use crate::config::{ContextPolicy, ModelEntry, Provider, Settings};
 use crate::model::{self, Load, Model, ModelError};
 use crate::pace::{Lease, Leased, Limits, Pace};
 use crate::photo::PREPARATION;
@@ -223,6 +224,21 @@ impl Member {
         self.entry.price.map(|price| price.of(usage))
     }
 
+    /// What a reply is worth. No prompt has no tokens, and no text has: a server
+    /// that says so has not counted.
+    pub(super) fn worth(&self, reply: &Reply) -> Worth {
+        let counts = |usage: &Usage| {
+            self.entry.provider == Provider::Embedded
+                || usage.input > 0 && (usage.output > 0 || reply.text.is_empty())
+        };
+        let usage = reply.usage.filter(counts);
+        Worth {
+            usage,
+            cost: usage.and_then(|usage| self.cost(usage)),
+            answered: reply.model.clone(),
+        }
+    }
+
     /// Waits until its server is not in use with another model of the chain.
     pub(super) async fn lease(&self) -> Option<Leased<'_>> {
         let (lease, load) = self.lease.as_ref()?;
@@ -302,6 +318,11 @@ impl Member {
         matches!(self.health().down, Some(Down::Broken(_)))
     }
 
+    /// Whether it gave any useful reply in this run.
+    pub(super) fn has_answered(&self) -> bool {
+        self.health().last_good.is_some()
+    }
+
     /// Whether it gave a useful reply to a call that was sent after this moment.
     /// A reply that only arrived after it says nothing: the model may have broken
     /// in between.
@@ -320,23 +341,25 @@ impl Member {
         let mut health = self.health();
         let now = Instant::now();
         let since = *health.trouble_since.get_or_insert(now);
-        let patience_ends = since + patience;
+        let left = patience.saturating_sub(now - since);
         if self.pace.paused().is_some() {
             return Trouble::Waits;
         }
-        if now >= patience_ends {
+        // Times out of a header may be beyond any clock: nothing is added to now.
+        if left.is_zero() || asked.is_some_and(|asked| asked > left) {
             return Trouble::Down;
         }
         self.pace.slow_down();
         health.rounds += 1;
+        let backoff = retry::backoff(health.rounds, FIRST_WAIT, LONGEST_WAIT, fastrand::f64());
+        let wait = match asked {
+            // Whoever says "now" again and again is not to be believed.
+            Some(asked) if asked < FIRST_WAIT && health.rounds > 1 => asked.max(backoff),
+            Some(asked) => asked,
+            None => backoff,
+        };
         // One last look at the end of our patience, not after it.
-        let wait = asked.unwrap_or_else(|| {
-            retry::backoff(health.rounds, FIRST_WAIT, LONGEST_WAIT, fastrand::f64())
-                .min(patience_ends - now)
-        });
-        if asked.is_some_and(|asked| now + asked > patience_ends) {
-            return Trouble::Down;
-        }
+        let wait = wait.min(left);
         self.pace.pause(wait, why);
         Trouble::Wait(wait)
     }

@@ -40,7 +40,7 @@ pub enum Event {
         /// What it cost, where that is known.
         cost: Option<Usd>,
         /// It costs no money: the model runs on the owner's machines, and has no
-        /// price.
+        /// price, or it refused or never got the request.
         free: bool,
         /// What went wrong, where something did.
         problem: Option<String>,

@@ -128,6 +128,16 @@ impl Budget {
         Reserve::Granted(reservation)
     }
 
+    /// Whether what is spent and what is reserved are still within every limit.
+    /// They are not once a call cost more than its estimate.
+    pub fn holds(&self) -> bool {
+        let day = self.day.as_ref().map(|(_, account)| account);
+        [Some(&self.run), day]
+            .into_iter()
+            .flatten()
+            .all(Account::holds)
+    }
+
     /// Replaces a reservation by what was really spent.
     pub fn settle(&mut self, reservation: Reservation, cost: Usd) {
         self.run.settle(reservation.estimate, cost);
@@ -175,6 +185,12 @@ enum Room {
 }
 
 impl Account {
+    fn holds(&self) -> bool {
+        // Sums of fractions are never quite exact.
+        let sum = (self.spent.0 + self.reserved.0) * (1.0 - 1e-9);
+        self.limit.is_none_or(|limit| sum <= limit.0)
+    }
+
     fn room(&self, estimate: Usd) -> Room {
         let fits = |sum: f64| self.limit.is_none_or(|limit| sum <= limit.0);
         if fits(self.spent.0 + self.reserved.0 + estimate.0) {
@@ -203,6 +219,23 @@ mod tests {
 
     const TODAY: UtcDay = UtcDay(20_000);
     const TOMORROW: UtcDay = UtcDay(20_001);
+
+    #[test]
+    fn a_call_that_costs_more_than_its_estimate_is_noticed_before_the_next() {
+        let mut budget = Budget::new(Some(Usd(1.0)));
+        let first = granted(budget.reserve(Usd(0.1), TODAY));
+        let second = granted(budget.reserve(Usd(0.1), TODAY));
+        assert!(budget.holds());
+        budget.settle(first, Usd(5.0));
+        assert!(!budget.holds());
+        budget.settle(second, Usd(0.0));
+        assert!(!budget.holds());
+        let mut exact = Budget::new(Some(Usd(0.75)));
+        for _ in 0..3 {
+            granted(exact.reserve(Usd(0.25), TODAY));
+        }
+        assert!(exact.holds());
+    }
 
     fn granted(reserve: Reserve) -> Reservation {
         match reserve {

@@ -91,7 +91,7 @@ fn a_run_goes_on_with_the_fallback_when_an_outage_outlasts_our_patience() {
 fn the_first_model_is_used_again_by_the_next_run_and_not_before() {
     let spare = FakeModel::openai();
     let (site, model, workspace) = library(&spare);
-    model.script(When::chat().times(12), Act::fail(Fail::Overloaded));
+    model.script(When::chat().times(16), Act::fail(Fail::Overloaded));
     spare.latency(Duration::from_millis(50));
     let output = workspace.run(&["run", "--json"]).expect(0).counted();
     assert_eq!(share(&output, "spare"), N as u64, "{output}");

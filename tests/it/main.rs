@@ -32,6 +32,7 @@ mod kill;
 mod logs;
 mod lost_state;
 mod metrics;
+mod misleading;
 mod models_check;
 mod models_fail;
 mod models_live;
