@@ -15,6 +15,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 const TELLING_WAIT: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(10)..=Duration::from_secs(90);
 
+/// So long after the last request that was taken, refusals that name no wait tell
+/// of a limit per minute as well.
+const TELLING_SILENCE: Duration = Duration::from_secs(20);
+
+/// What is left of a rate that was kept and refused all the same: a service that
+/// counts by the clock's minutes takes two of its limits in one minute of ours.
+const TOO_MUCH: f64 = 0.7;
+
 /// A learned limit may have been another's doing. After so long without a
 /// refusal it is raised by half.
 const RAISED_AFTER: Duration = Duration::from_secs(600);
@@ -91,21 +99,37 @@ impl Learned {
         }
     }
 
-    /// A request was refused, and this wait was asked for. Those of its burst
-    /// that are still in flight may be refused too: each refusal counts anew.
-    pub(super) fn refused(&self, ticket: Ticket, wait: Duration) {
+    /// A request was refused, and this wait was asked for, if any. Those of its
+    /// burst that are still in flight may be refused too: each refusal counts
+    /// anew.
+    pub(super) fn refused(&self, ticket: Ticket, wait: Option<Duration>) {
         let mut state = self.state();
         let now = Instant::now();
+        let own = state.sent.iter().find(|(other, _)| *other == ticket);
+        let own = own.map(|(_, at)| *at);
         state
             .sent
             .retain(|(other, at)| *other != ticket && *at + MINUTE > now);
-        let taken = state.sent.len() as f64;
-        if !TELLING_WAIT.contains(&wait) || taken < 1.0 {
+        let Some((_, newest)) = state.sent.back().copied() else {
+            return;
+        };
+        let tells = match wait {
+            Some(wait) => TELLING_WAIT.contains(&wait),
+            None => now >= newest + TELLING_SILENCE,
+        };
+        if !tells {
             return;
         }
-        let known = state.limit.map_or(f64::INFINITY, |limit| limit.rate);
+        let taken = state.sent.len() as f64;
+        let rate = match state.limit {
+            Some(known) if own.is_some_and(|own| own > known.since) => {
+                taken.min(known.rate * TOO_MUCH)
+            }
+            Some(known) => taken.min(known.rate),
+            None => taken,
+        };
         state.limit = Some(Limit {
-            rate: known.min(taken),
+            rate,
             next: now,
             since: now,
         });
@@ -155,7 +179,7 @@ mod tests {
             match service.ask(start) {
                 None => done += 1,
                 Some(wait) => {
-                    learned.refused(number, wait);
+                    learned.refused(number, Some(wait));
                     longest = longest.max(wait);
                 }
             }
@@ -172,7 +196,7 @@ mod tests {
             match service.ask(start) {
                 None => done += 1,
                 Some(wait) => {
-                    learned.refused(100 + ticket, wait);
+                    learned.refused(100 + ticket, Some(wait));
                     tokio::time::sleep(wait).await;
                 }
             }
@@ -188,20 +212,67 @@ mod tests {
         let learned = Learned::default();
         learned.sent(1);
         learned.sent(2);
-        learned.refused(2, Duration::from_secs(2));
+        learned.refused(2, Some(Duration::from_secs(2)));
         learned.sent(2);
-        learned.refused(2, Duration::from_secs(3600));
+        learned.refused(2, Some(Duration::from_secs(3600)));
         learned.sent(3);
         assert!(
             learned.take().is_ok(),
             "too much at a time is no limit a minute"
         );
-        learned.refused(3, Duration::from_secs(30));
+        learned.refused(3, Some(Duration::from_secs(30)));
         let rate = |learned: &Learned| learned.take().err().map(|full| full.rate);
         assert_eq!(rate(&learned), None, "the next one may go");
         assert_eq!(rate(&learned), Some(1.0));
         tokio::time::advance(RAISED_AFTER).await;
         assert!(learned.take().is_ok());
         assert_eq!(rate(&learned), Some(1.5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusals_that_name_no_wait_teach_as_well() {
+        let (learned, start) = (Learned::default(), Instant::now());
+        let mut service = Service {
+            takes: 3,
+            taken: VecDeque::new(),
+            refused: Vec::new(),
+        };
+        let (mut done, mut ticket, mut backoff) = (0, 0, 1.0);
+        while done < 20 {
+            if let Err(full) = learned.take() {
+                tokio::time::sleep_until(full.until).await;
+                continue;
+            }
+            ticket += 1;
+            learned.sent(ticket);
+            if service.ask(start).is_none() {
+                (done, backoff) = (done + 1, 1.0);
+                continue;
+            }
+            learned.refused(ticket, None);
+            tokio::time::sleep(Duration::from_secs_f64(backoff)).await;
+            backoff = (backoff * 2.0_f64).min(30.0);
+        }
+        let late = service.refused.iter().filter(|at| **at >= MINUTE).count();
+        assert!(late <= 1, "{:?}", service.refused);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_that_is_kept_and_refused_all_the_same_is_too_much() {
+        let learned = Learned::default();
+        for number in 1..=7 {
+            learned.sent(number);
+        }
+        learned.refused(7, Some(Duration::from_secs(30)));
+        let rate = || learned.state().limit.map(|limit| limit.rate);
+        assert_eq!(rate(), Some(6.0));
+        tokio::time::advance(Duration::from_secs(11)).await;
+        learned.sent(8);
+        learned.refused(8, Some(Duration::from_secs(30)));
+        let now = rate().expect("a limit");
+        assert!((now - 4.2).abs() < 1e-9, "{now}");
+        // One of the first burst, which was refused late, says nothing new.
+        learned.refused(6, Some(Duration::from_secs(30)));
+        assert_eq!(rate(), Some(now));
     }
 }

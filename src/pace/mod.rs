@@ -69,8 +69,8 @@ impl Turn<'_> {
     }
 
     /// The request was refused as one too many, and so long a wait was asked
-    /// for.
-    pub fn refused(&self, wait: Duration) {
+    /// for, if any.
+    pub fn refused(&self, wait: Option<Duration>) {
         self.pace.learned.refused(self.ticket, wait);
     }
 }

@@ -109,7 +109,7 @@ pub(super) async fn attempt(
         photo: subject.photo.map(|(_, p)| p),
     };
     let ending = arrival.record(shared, member, reply).await?;
-    if let Ending::RetryAfter(Some(wait), _) = &ending {
+    if let Ending::RetryAfter(wait, _) = &ending {
         entered.turn.refused(*wait);
     }
     // A model that does not take a larger cap, or has no money left for one, may
