@@ -46,6 +46,10 @@ pub enum PhotoError {
         /// What it is instead, such as `an HTML page`.
         looks_like: &'static str,
     },
+    /// A sound file, of a kind that the decoder does not know: a TIFF with a
+    /// palette, say.
+    #[error("the image is of a kind that can't be read; save it as JPEG or PNG ({0})")]
+    Unsupported(String),
     /// The file ends before the picture does.
     #[error("the image file is cut off: its end is missing")]
     CutOff,

@@ -126,7 +126,7 @@ fn on_white(picture: DynamicImage) -> RgbImage {
 /// Tells a file that ends early from one that is wrong inside.
 fn explain(error: ImageError, bytes: &[u8], format: ImageFormat) -> PhotoError {
     if let ImageError::Unsupported(error) = &error {
-        return PhotoError::damaged(error);
+        return PhotoError::Unsupported(error.to_string());
     }
     if met_the_end(&error) || lacks_its_end(bytes, format) {
         return PhotoError::CutOff;

@@ -444,6 +444,18 @@ fn thousands_of_empty_scans_take_no_time() {
     assert!(matches!(error, PhotoError::Damaged(_)), "{error}");
 }
 
+#[test]
+fn a_sound_file_of_an_unknown_kind_is_not_called_damaged() {
+    let mut bytes = fixtures::tiff(&fixtures::busy(16, 16), 1);
+    // The colours are said to be CIE Lab.
+    let rgb = [0x06, 0x01, 3, 0, 1, 0, 0, 0, 2, 0];
+    let at = bytes.windows(rgb.len()).position(|part| part == rgb);
+    bytes[at.expect("the entry") + 8] = 8;
+    let error = prepare(&bytes, 1024, LIMITS).expect_err("CIE Lab");
+    assert!(matches!(error, PhotoError::Unsupported(_)), "{error}");
+    assert!(error.to_string().contains("save it as JPEG"), "{error}");
+}
+
 /// One file of every format, with its name.
 fn samples() -> Vec<(String, Vec<u8>)> {
     let picture = fixtures::busy(72, 56);
