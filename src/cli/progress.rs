@@ -7,14 +7,17 @@
 use super::output::{Output, Volume};
 use crate::archive::{Ended, Mode, PhotoId};
 use crate::pipeline::{Event, Observer, Outcome, Settled};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+use std::fmt::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a plain line repeats what the run waits for, as long as that stays
 /// the same.
 const SAID_AGAIN: Duration = Duration::from_secs(300);
+
+/// How often a bar is drawn while nothing happens.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Failures, and held drafts, told one by one; the rest is in the summary's count.
 const TOLD: u64 = 20;
@@ -25,6 +28,8 @@ pub(super) struct Progress {
     output: Output,
     photos: ProgressBar,
     waiting: ProgressBar,
+    /// When the wait that the bar shows is over.
+    ends: Arc<Mutex<Option<Instant>>>,
     state: Mutex<State>,
 }
 
@@ -64,7 +69,13 @@ impl Progress {
         let photos = output.bars().add(ProgressBar::no_length());
         photos.set_style(style("{pos} photos so far  {msg}"));
         let waiting = output.bars().add(ProgressBar::new_spinner());
-        waiting.set_style(style("{msg}"));
+        let ends = Arc::new(Mutex::new(None));
+        waiting.set_style(style("{msg}{left}").with_key("left", counting_down(&ends)));
+        if !output.plain {
+            // Times go on while nothing happens.
+            photos.enable_steady_tick(TICK);
+            waiting.enable_steady_tick(TICK);
+        }
         let state = State {
             seen: 0,
             written: 0,
@@ -80,6 +91,7 @@ impl Progress {
             output: output.clone(),
             photos,
             waiting,
+            ends,
             state: Mutex::new(state),
         }
     }
@@ -110,11 +122,10 @@ impl Progress {
         let what = format!("waiting for {whom} ({why})");
         let now = Instant::now();
         let until = (!wait.is_zero()).then(|| now + wait);
-        let seconds = match wait.as_secs_f64() {
-            seconds if seconds >= 1.0 => format!(", {seconds:.0} s"),
-            _ => String::new(),
+        let text = match wait.as_secs_f64() {
+            seconds if seconds >= 1.0 => format!("{what}, {seconds:.0} s"),
+            _ => what.clone(),
         };
-        let text = format!("{what}{seconds}");
         let mut state = self.state();
         let known = state.waiting.as_ref().filter(|known| known.what == what);
         let said = known.map(|known| known.said);
@@ -123,6 +134,7 @@ impl Progress {
         let on = known.filter(|known| !known.ended);
         let since = on.map_or(now, |on| on.since);
         let whom = whom.to_owned();
+        let shown = self.output.one_line(&what);
         state.waiting = Some(Waiting {
             what,
             whom,
@@ -133,10 +145,16 @@ impl Progress {
         });
         drop(state);
         if !self.output.plain {
-            self.waiting.set_message(self.output.one_line(&text));
+            self.show_wait(shown, until);
         } else if fresh {
             self.output.say(&text);
         }
+    }
+
+    /// What the line below the bar says, and until when.
+    fn show_wait(&self, what: String, until: Option<Instant>) {
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        self.waiting.set_message(what);
     }
 
     /// Takes the words away once the wait is over. What was waited for is kept
@@ -148,7 +166,7 @@ impl Progress {
             .as_ref()
             .is_none_or(|waiting| waiting.over(Instant::now()));
         if over {
-            self.waiting.set_message("");
+            self.show_wait(String::new(), None);
         }
     }
 
@@ -159,7 +177,7 @@ impl Progress {
         let known = known.filter(|waiting| waiting.whom == whom && !waiting.ended);
         let waited = known.map(|waiting| waiting.ended = true).is_some();
         drop(state);
-        self.waiting.set_message("");
+        self.show_wait(String::new(), None);
         if waited && self.output.plain {
             self.output.say(&format!("going on: {whom} answers again"));
         }
@@ -215,14 +233,14 @@ impl Progress {
             self.output.say(&line);
         }
         self.photos.set_position(seen);
-        self.photos.set_message(format!("{message}{}", self.rate()));
+        self.photos.set_message(message);
     }
 
     /// It is known how many photos there are.
     fn counted(&self, photos: u64) {
         self.photos.set_length(photos);
-        self.photos
-            .set_style(style("{bar:24} {pos}/{len} photos  {msg}"));
+        let style = style("{bar:24} {pos}/{len} photos  {msg}{pace}");
+        self.photos.set_style(style.with_key("pace", pace));
         self.state().listed = Some(photos);
     }
 
@@ -230,14 +248,27 @@ impl Progress {
     fn tells(&self, number: u64) -> bool {
         number <= TOLD || self.output.volume >= Volume::Verbose
     }
+}
 
-    fn rate(&self) -> String {
-        let rate = self.photos.per_sec();
-        let eta = self.photos.eta();
-        if self.photos.length().is_some() && rate > 0.0 && eta > Duration::ZERO {
-            format!("  {rate:.1}/s, {} left", indicatif::HumanDuration(eta))
-        } else {
-            String::new()
+/// How fast it goes, and how long it takes at that.
+fn pace(state: &ProgressState, line: &mut dyn fmt::Write) {
+    let (rate, eta) = (state.per_sec(), state.eta());
+    if rate > 0.0 && eta > Duration::ZERO {
+        // A line that can't be drawn is nobody's loss.
+        let _ = write!(line, "  {rate:.1}/s, {} left", HumanDuration(eta));
+    }
+}
+
+/// The seconds that are left of a wait.
+fn counting_down(
+    ends: &Arc<Mutex<Option<Instant>>>,
+) -> impl Fn(&ProgressState, &mut dyn fmt::Write) + Clone + Send + Sync + 'static {
+    let ends = Arc::clone(ends);
+    move |_, line| {
+        let ends = *ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = ends.map(|ends| ends.saturating_duration_since(Instant::now()));
+        if let Some(left) = left.filter(|left| !left.is_zero()) {
+            let _ = write!(line, ", {} s", left.as_secs_f64().ceil());
         }
     }
 }
