@@ -254,8 +254,12 @@ impl Progress {
 fn pace(state: &ProgressState, line: &mut dyn fmt::Write) {
     let (rate, eta) = (state.per_sec(), state.eta());
     if rate > 0.0 && eta > Duration::ZERO {
+        let left = HumanDuration(eta);
         // A line that can't be drawn is nobody's loss.
-        let _ = write!(line, "  {rate:.1}/s, {} left", HumanDuration(eta));
+        let _ = match rate {
+            quick if quick >= 1.0 => write!(line, "  {rate:.1}/s, {left} left"),
+            _ => write!(line, "  {:.1}/min, {left} left", rate * 60.0),
+        };
     }
 }
 

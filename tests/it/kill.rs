@@ -92,7 +92,9 @@ fn a_first_signal_awaits_the_replies_in_flight() {
         let (site, model, workspace) = library();
         // The run can't be over before it hears the signal.
         model.script(When::chat().from(9), Act::late(Duration::from_secs(5)));
-        let mut running = workspace.spawn(&["run", "--json"]);
+        // Whoever started the tests may have them ignore a closed terminal.
+        let heard = "exec env --default-signal=HUP \"$0\" \"$@\"";
+        let mut running = workspace.altfill(&["run", "--json"]).after(heard).spawn();
         assert!(running.until(|| model.count() >= 10));
         running.signal(signal);
         let output = running.wait().expect(code).counted();
