@@ -98,6 +98,13 @@ impl Output {
         &self.bars
     }
 
+    fn level_of_connections(&self) -> LevelFilter {
+        match self.level {
+            tracing::Level::TRACE => LevelFilter::TRACE,
+            _ => LevelFilter::ERROR,
+        }
+    }
+
     /// Sends the library's logs to stderr, and what `--log-json` asks for to its
     /// file. Stderr is quiet unless asked for: what a person must know comes as
     /// an event.
@@ -109,6 +116,8 @@ impl Output {
             .with_filter(
                 Targets::new()
                     .with_default(self.level)
+                    // What becomes of connections is for those who ask for all.
+                    .with_target("hyper_util", self.level_of_connections())
                     .with_target(log::TARGET, LevelFilter::OFF),
             );
         let file = global.log_json.as_ref().map(|path| {

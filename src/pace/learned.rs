@@ -150,6 +150,14 @@ mod tests {
     }
 
     impl Service {
+        fn taking(takes: usize) -> Self {
+            Self {
+                takes,
+                taken: VecDeque::new(),
+                refused: Vec::new(),
+            }
+        }
+
         /// The wait that it asks for instead of taking a request.
         fn ask(&mut self, start: Instant) -> Option<Duration> {
             let now = Instant::now();
@@ -166,11 +174,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn three_requests_a_minute_are_learned_within_the_first() {
         let (learned, start) = (Learned::default(), Instant::now());
-        let mut service = Service {
-            takes: 3,
-            taken: VecDeque::new(),
-            refused: Vec::new(),
-        };
+        let mut service = Service::taking(3);
         let (mut done, mut ticket) = (0, 0);
         // A burst of eight, as a run with that concurrency begins.
         let mut longest = Duration::ZERO;
@@ -234,11 +238,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn refusals_that_name_no_wait_teach_as_well() {
         let (learned, start) = (Learned::default(), Instant::now());
-        let mut service = Service {
-            takes: 3,
-            taken: VecDeque::new(),
-            refused: Vec::new(),
-        };
+        let mut service = Service::taking(3);
         let (mut done, mut ticket, mut backoff) = (0, 0, 1.0);
         while done < 20 {
             if let Err(full) = learned.take() {
